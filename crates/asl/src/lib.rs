@@ -1,0 +1,1 @@
+//! The Amazon States Language: text in, a checked Program and diagnostics out.

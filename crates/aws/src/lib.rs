@@ -1,0 +1,1 @@
+//! Any AWS API from data: service models, wire codecs, signing, endpoints, credentials.

@@ -1,0 +1,2 @@
+//! The one binary: serve, check, run, history.
+fn main() {}

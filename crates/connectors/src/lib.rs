@@ -1,0 +1,1 @@
+//! Resource ARN to call: the optimised integrations as a table.

@@ -1,0 +1,1 @@
+//! The only place where time passes: turns, group commit, timers, dispatch, tokens, activities.

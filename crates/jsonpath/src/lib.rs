@@ -1,0 +1,1 @@
+//! JSONPath in the Jayway dialect: compile once, evaluate many.

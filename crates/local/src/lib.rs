@@ -1,0 +1,1 @@
+//! Laptop services: small SQS, SNS and Batch over the real AWS wire.
