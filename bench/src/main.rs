@@ -1,0 +1,2 @@
+//! The driver that measures a Step Functions endpoint from outside.
+fn main() {}
