@@ -1,1 +1,8 @@
-//! Laptop services: small SQS, SNS and Batch over the real AWS wire.
+//! Laptop services: small real SQS, SNS and Batch in the same binary, over the real AWS wire.
+
+pub mod caller;
+pub mod error;
+mod params;
+pub mod sqs;
+pub mod store;
+pub mod wakes;
