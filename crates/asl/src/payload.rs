@@ -4,7 +4,7 @@
 //! most once. Equality is equality of the JSON text.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde_json::Value;
 
@@ -52,9 +52,33 @@ impl Payload {
         })
     }
 
+    /// Where it lies in memory: equal for clones while one of them lives.
+    pub fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// A handle that does not keep it alive.
+    pub fn downgrade(&self) -> WeakPayload {
+        WeakPayload(Arc::downgrade(&self.0))
+    }
+
     /// Whether both share one document in memory.
     pub fn same(&self, other: &Payload) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Names a payload without keeping it.
+#[derive(Clone)]
+pub struct WeakPayload(Weak<Inner>);
+
+impl WeakPayload {
+    pub fn upgrade(&self) -> Option<Payload> {
+        self.0.upgrade().map(Payload)
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 
