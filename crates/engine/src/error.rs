@@ -1,0 +1,54 @@
+//! What an engine's caller can be told went wrong: a closed list, which `server` turns into AWS's exceptions in one
+//! file. Texts are AWS's where AWS has one; here are only the facts they are made of.
+
+use asl::Diagnostic;
+
+use crate::arn::ArnError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    InvalidArn(#[from] ArnError),
+    #[error("invalid name: {0}")]
+    InvalidName(String),
+    #[error("the definition is wrong")]
+    InvalidDefinition(Vec<Diagnostic>),
+    #[error("this version cannot run it: {0}")]
+    Unsupported(String),
+    #[error("invalid execution input: {0}")]
+    InvalidExecutionInput(String),
+    #[error("invalid output: {0}")]
+    InvalidOutput(String),
+    #[error("invalid token")]
+    InvalidToken,
+    #[error("the task does not wait any more")]
+    TaskTimedOut,
+    #[error("the task's execution is gone")]
+    TaskDoesNotExist,
+    #[error("no state machine {0}")]
+    StateMachineDoesNotExist(String),
+    #[error("the state machine {0} exists with other properties")]
+    StateMachineAlreadyExists(String),
+    #[error("the state machine {0} is being deleted")]
+    StateMachineDeleting(String),
+    #[error("no execution {0}")]
+    ExecutionDoesNotExist(String),
+    #[error("the execution {0} exists")]
+    ExecutionAlreadyExists(String),
+    #[error("too many executions wait to be started")]
+    ExecutionLimitExceeded,
+    #[error("no activity {0}")]
+    ActivityDoesNotExist(String),
+    #[error("too many workers wait for {0}")]
+    ActivityWorkerLimitExceeded(String),
+    #[error("not for this type of state machine")]
+    StateMachineTypeNotSupported,
+    /// The world is unwell; the caller may try again.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(#[from] store::Error),
+    /// Something that must not be: its reason is in the server's log too.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,92 @@
+//! The engine's ports: who carries tasks out, and how this installation's own API is reached from inside.
+//!
+//! A connector is asked once for each task that starts, is asked again and again how a job stands, and is told when a
+//! job is to stop. It never sees the log, the store or the key of the tokens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use asl::{Payload, Resource};
+use machine::record::Stage;
+use serde_json::Value;
+
+/// A task to be carried out. Activities never come here: their workers fetch them.
+#[derive(Clone, Debug)]
+pub struct TaskRequest {
+    pub execution_arn: Arc<str>,
+    /// The state that asks, for logs.
+    pub state: Arc<str>,
+    pub resource: Resource,
+    pub parameters: Payload,
+    /// `Credentials`, evaluated: `{"RoleArn": …}`.
+    pub credentials: Option<Payload>,
+    pub account: Arc<str>,
+    pub region: Arc<str>,
+    /// The same for every attempt to send this one task, also after a crash; different for a retry of the state. Fit to
+    /// be a client token, a deduplication id or an execution name: at most 64 letters, digits and hyphens.
+    pub idempotency_key: String,
+    /// The task may have been sent before: the process died between sending and hearing.
+    pub resent: bool,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Request response: this is the result.
+    Succeeded(Payload),
+    /// `.sync` and `.waitForTaskToken`: accepted, and this is what the service said.
+    Submitted(Payload),
+    Failed { error: String, cause: Option<String>, stage: Stage },
+}
+
+/// A job that was submitted, and may have to be looked up by the request that submitted it.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub request: TaskRequest,
+    /// What the service answered to the submission; absent where the process died before it heard.
+    pub submitted: Option<Payload>,
+}
+
+/// How a job stands.
+#[derive(Clone, Debug)]
+pub enum Followed {
+    /// Ask again, but not before this time has gone.
+    Running { ask_again: Duration },
+    Succeeded(Payload),
+    Failed { error: String, cause: Option<String> },
+}
+
+/// Why a question could not be put at all; it will be put again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// Who carries tasks out.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Carries a task out, or submits it.
+    async fn start(&self, request: TaskRequest) -> Answer;
+
+    /// Asks how a `.sync` job stands.
+    async fn follow(&self, job: &Job) -> Result<Followed, Unreachable>;
+
+    /// Stops a job that nobody waits for any more. A job that is gone is a job that has stopped.
+    async fn cancel(&self, job: &Job) -> Result<(), Unreachable>;
+}
+
+/// An AWS exception as an API call answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiError {
+    /// `StateMachineDoesNotExist`.
+    pub code: String,
+    pub message: String,
+    pub status: u16,
+}
+
+/// The Step Functions API of this installation, for tasks that call it (`states:startExecution`, `aws-sdk:sfn:*`).
+#[async_trait]
+pub trait Api: Send + Sync {
+    /// One operation (`StartExecution`) with parameters and an answer in the API's own names.
+    async fn call(&self, account: &str, operation: &str, parameters: Value) -> Result<Value, ApiError>;
+}
