@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod error;
 mod params;
+pub mod sns;
 pub mod sqs;
 pub mod store;
 pub mod wakes;
