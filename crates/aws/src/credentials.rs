@@ -1,0 +1,218 @@
+//! Whose name requests are signed with: the environment, then the shared files of the AWS tools.
+//!
+//! The order and the variables are the SDKs': `AWS_ACCESS_KEY_ID` and its companions, then the profile `AWS_PROFILE` in
+//! `~/.aws/credentials` and `~/.aws/config`. Local endpoints need no real credentials, so calls to them may be signed with
+//! [`placeholder`] ones, which still tell region and service.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::endpoint::Environment;
+
+pub use aws_credential_types::Credentials;
+
+/// No credentials where they are needed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialError {
+    #[error(
+        "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the profile {profile} an \
+         aws_access_key_id and aws_secret_access_key in ~/.aws/credentials"
+    )]
+    None { profile: String },
+    #[error("{path} cannot be read: {reason}")]
+    Unreadable { path: String, reason: String },
+}
+
+/// Larger shared files are not written by any tool.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Finds credentials and region as the AWS SDKs do.
+#[derive(Clone)]
+pub struct CredentialChain {
+    environment: Environment,
+}
+
+/// Credentials for services that do not verify any.
+pub fn placeholder() -> Credentials {
+    Credentials::new("test", "test", None, None, "placeholder")
+}
+
+impl CredentialChain {
+    pub fn new(environment: Environment) -> CredentialChain {
+        CredentialChain { environment }
+    }
+
+    /// The credentials of this process. The files are read each time, so new ones are taken up; keep the result while
+    /// a batch of calls is made.
+    pub fn load(&self) -> Result<Credentials, CredentialError> {
+        if let (Some(id), Some(secret)) = (self.get("AWS_ACCESS_KEY_ID"), self.get("AWS_SECRET_ACCESS_KEY")) {
+            return Ok(Credentials::new(id, secret, self.get("AWS_SESSION_TOKEN"), None, "environment"));
+        }
+        let profile = self.profile()?;
+        let (id, secret) = (profile.get("aws_access_key_id"), profile.get("aws_secret_access_key"));
+        match (id, secret) {
+            (Some(id), Some(secret)) => {
+                Ok(Credentials::new(id, secret, profile.get("aws_session_token").cloned(), None, "profile"))
+            }
+            _ => Err(CredentialError::None { profile: self.profile_name() }),
+        }
+    }
+
+    /// The region of this process: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's.
+    pub fn region(&self) -> Option<String> {
+        let said = self.get("AWS_REGION").or_else(|| self.get("AWS_DEFAULT_REGION"));
+        said.or_else(|| self.profile().ok()?.remove("region"))
+    }
+
+    fn get(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|value| !value.is_empty())
+    }
+
+    fn profile_name(&self) -> String {
+        let said = self.get("AWS_PROFILE").or_else(|| self.get("AWS_DEFAULT_PROFILE"));
+        said.unwrap_or_else(|| "default".into())
+    }
+
+    /// The profile's settings; what the credentials file says is stronger.
+    fn profile(&self) -> Result<HashMap<String, String>, CredentialError> {
+        let name = self.profile_name();
+        let mut settings = HashMap::new();
+        for (variable, file) in [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")] {
+            if let Some(text) = self.read(variable, file)? {
+                settings.extend(profile(&text, &name));
+            }
+        }
+        Ok(settings)
+    }
+
+    fn read(&self, variable: &str, file: &str) -> Result<Option<String>, CredentialError> {
+        let home = || Some(PathBuf::from(self.get("HOME").or_else(|| self.get("USERPROFILE"))?));
+        let path = match self.get(variable) {
+            Some(path) => match (path.strip_prefix("~/"), home()) {
+                (Some(rest), Some(home)) => home.join(rest),
+                _ => PathBuf::from(path),
+            },
+            None => match home() {
+                Some(home) => home.join(".aws").join(file),
+                None => return Ok(None),
+            },
+        };
+        let unreadable = |reason: String| CredentialError::Unreadable { path: path.display().to_string(), reason };
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > MAX_FILE => Err(unreadable(format!("larger than {MAX_FILE} bytes"))),
+            Ok(_) => std::fs::read_to_string(&path).map(Some).map_err(|error| unreadable(error.to_string())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(error.to_string())),
+        }
+    }
+}
+
+/// The settings of one profile in a shared file. Sections are `[name]` or `[profile name]`; indented lines belong to a
+/// setting with parts of its own, and are left out.
+fn profile(text: &str, name: &str) -> HashMap<String, String> {
+    let mut settings = HashMap::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let content = line.trim();
+        if content.is_empty() || content.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(section) = content.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            let section = section.trim();
+            let called =
+                section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(section);
+            inside = called.trim() == name;
+        } else if inside && !line.starts_with([' ', '\t']) {
+            if let Some((key, value)) = content.split_once('=') {
+                let value = value.split([' ', '\t']).collect::<Vec<_>>().join(" ");
+                let value = value.split(" #").next().and_then(|value| value.split(" ;").next()).unwrap_or_default();
+                settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+            }
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    fn chain(variables: &[(&str, &str)]) -> CredentialChain {
+        let variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        CredentialChain::new(Arc::new(move |name| variables.get(name).cloned()))
+    }
+
+    /// A home directory with shared files, gone when dropped.
+    struct Home(PathBuf);
+
+    impl Home {
+        fn new(name: &str, config: &str, credentials: &str) -> Home {
+            let path = std::env::temp_dir().join(format!("stepwell-aws-{}-{name}", std::process::id()));
+            std::fs::create_dir_all(path.join(".aws")).unwrap();
+            std::fs::write(path.join(".aws/config"), config).unwrap();
+            std::fs::write(path.join(".aws/credentials"), credentials).unwrap();
+            Home(path)
+        }
+    }
+
+    impl Drop for Home {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const CONFIG: &str = "
+# of the tools
+[default]
+region = eu-west-1
+s3 =
+    max_concurrent_requests = 20
+[profile work]
+region=eu-central-1 ; where we work
+aws_access_key_id = FROMCONFIG
+aws_secret_access_key = s
+";
+    const CREDENTIALS: &str = "
+[default]
+aws_access_key_id = AKIDEFAULT
+aws_secret_access_key = abc/d+e=
+[work]
+aws_access_key_id=AKIWORK
+aws_secret_access_key=secret
+AWS_SESSION_TOKEN = token==
+";
+
+    #[test]
+    fn the_environment_is_stronger_than_the_files() {
+        let home = Home::new("strong", CONFIG, CREDENTIALS);
+        let at = home.0.to_str().unwrap();
+        let found = |variables: &[(&str, &str)]| {
+            let all: Vec<_> = variables.iter().copied().chain([("HOME", at)]).collect();
+            let chain = chain(&all);
+            let found = chain.load().unwrap();
+            let token = found.session_token().map(str::to_owned);
+            (found.access_key_id().to_owned(), found.secret_access_key().to_owned(), token, chain.region())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(found(&[]), ("AKIDEFAULT".into(), "abc/d+e=".into(), None, some("eu-west-1")));
+        assert_eq!(
+            found(&[("AWS_PROFILE", "work")]),
+            ("AKIWORK".into(), "secret".into(), some("token=="), some("eu-central-1"))
+        );
+        assert_eq!(
+            found(&[("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "B"), ("AWS_REGION", "us-east-2")]),
+            ("A".into(), "B".into(), None, some("us-east-2"))
+        );
+    }
+
+    #[test]
+    fn none_says_what_to_do() {
+        let home = Home::new("none", "[default]\nregion = x\n", "");
+        let error = chain(&[("HOME", home.0.to_str().unwrap()), ("AWS_PROFILE", "p")]).load().unwrap_err();
+        assert!(error.to_string().contains("give the profile p an"), "{error}");
+        assert!(chain(&[]).load().is_err());
+        assert_eq!(chain(&[]).region(), None);
+    }
+}
