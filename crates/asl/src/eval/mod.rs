@@ -1,0 +1,83 @@
+//! What a [`Program`](crate::Program) describes, evaluated: paths, payload templates, intrinsic functions, choice
+//! rules, the numbers and instants that fields find in data.
+//!
+//! An evaluation is a function of its [`Env`] alone. Time never comes in, chance only as [`Draws`], and the context
+//! object is asked for only when a `$$` path is met. Large documents are borrowed, not copied: `$` and a literal
+//! template hand on a pointer. What AWS says when an evaluation fails stands in `error.rs`, whole and once.
+
+mod amount;
+mod choice;
+pub mod error;
+mod format;
+mod functions;
+mod intrinsic;
+mod jackson;
+mod java;
+mod lookup;
+mod matches;
+mod selection;
+mod template;
+pub mod wait;
+
+use serde_json::Value;
+
+pub use error::EvalError;
+pub use functions::{MAX_RANGE_ITEMS, MAX_TEXT_CHARS};
+pub use wait::WaitFor;
+
+use crate::Payload;
+
+/// What an expression sees of the world.
+pub struct Env<'a> {
+    /// What `$` is: the effective input, or the result for a `ResultSelector`.
+    pub input: &'a Payload,
+    /// What `$$` is.
+    pub context: &'a dyn Context,
+    /// What `$name` is.
+    pub variables: &'a dyn Variables,
+    /// Where `States.UUID` and `States.MathRandom` get their chance from.
+    pub draws: &'a mut dyn Draws,
+}
+
+/// The context object, made when the first `$$` path asks for it.
+pub trait Context {
+    fn value(&self) -> &Value;
+
+    /// What `$$` alone copies; AWS leaves things out there that a path into it finds.
+    fn whole(&self) -> &Value {
+        self.value()
+    }
+}
+
+/// A context object that is there already.
+impl Context for Value {
+    fn value(&self) -> &Value {
+        self
+    }
+}
+
+/// The workflow variables that are visible in a state.
+pub trait Variables {
+    fn get(&self, name: &str) -> Option<&Value>;
+}
+
+/// No variables at all.
+pub struct NoVariables;
+
+impl Variables for NoVariables {
+    fn get(&self, _name: &str) -> Option<&Value> {
+        None
+    }
+}
+
+/// The only source of chance. The same log must give the same draws.
+pub trait Draws {
+    fn next(&mut self) -> u128;
+}
+
+/// Draws from a function.
+impl<F: FnMut() -> u128> Draws for F {
+    fn next(&mut self) -> u128 {
+        self()
+    }
+}
