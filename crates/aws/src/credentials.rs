@@ -122,12 +122,13 @@ fn profile(text: &str, name: &str) -> HashMap<String, String> {
             let called =
                 section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(section);
             inside = called.trim() == name;
-        } else if inside && !line.starts_with([' ', '\t']) {
-            if let Some((key, value)) = content.split_once('=') {
-                let value = value.split([' ', '\t']).collect::<Vec<_>>().join(" ");
-                let value = value.split(" #").next().and_then(|value| value.split(" ;").next()).unwrap_or_default();
-                settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
-            }
+            continue;
+        }
+        let Some((key, value)) = content.split_once('=') else { continue };
+        if inside && !line.starts_with([' ', '\t']) {
+            let value = value.replace('\t', " ");
+            let value = value.split(" #").next().and_then(|value| value.split(" ;").next()).unwrap_or_default();
+            settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
         }
     }
     settings

@@ -35,9 +35,12 @@ pub struct Request<'s> {
     pub protocol: Protocol,
     /// Parameters in the native dialect.
     pub params: Value,
+    /// All of it was in the address of a GET. Any web page can make a browser follow a link, so whoever answers
+    /// unsigned calls should take only harmless operations from one.
+    pub by_link: bool,
 }
 
-/// A request that cannot be read, and how to say so.
+/// A request that cannot be read: the protocol to say so in, and what to say.
 #[derive(Debug)]
 pub struct Rejection {
     pub protocol: Protocol,
@@ -83,7 +86,10 @@ pub fn decode_request<'s>(service: &'s Service, request: &Incoming<'_>) -> Resul
         Protocol::RestJson => decode_rest(service, request),
     };
     match read {
-        Ok((operation, params)) => Ok(Request { operation, protocol, params }),
+        Ok((operation, params)) => {
+            let by_link = protocol == Protocol::Query && request.body.is_empty();
+            Ok(Request { operation, protocol, params, by_link })
+        }
         Err(error) => Err(reject(protocol, error)),
     }
 }

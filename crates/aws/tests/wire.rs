@@ -151,8 +151,8 @@ fn answers_are_read_as_botocore_reads_them() {
             }
             Err(ResponseError::Service(error)) => {
                 let theirs = &answered.parsed["Error"];
-                let code = error.query_code.as_ref().unwrap_or(&error.code);
-                assert_eq!(theirs["Code"], code.as_str(), "{called}");
+                let code = error.query_code.as_deref().unwrap_or(&error.code);
+                assert_eq!(theirs["Code"], code, "{called}");
                 assert_eq!(theirs["Message"], error.message.clone().unwrap_or_default(), "{called}");
                 assert_eq!(error.status, answered.status);
                 assert_eq!(error.request_id.as_deref(), Some("11111111-2222-3333-4444-555555555555"));

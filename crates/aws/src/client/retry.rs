@@ -80,8 +80,8 @@ pub(super) fn is_throttling(error: &CallError) -> bool {
 }
 
 fn named(error: &ServiceError, codes: &[&str]) -> bool {
-    let names = [Some(&error.code), error.exception.as_ref(), error.query_code.as_ref()];
-    names.into_iter().flatten().any(|name| codes.contains(&name.as_str()))
+    let names = [Some(error.code.as_str()), error.exception.as_deref(), error.query_code.as_deref()];
+    names.into_iter().flatten().any(|name| codes.contains(&name))
 }
 
 #[cfg(test)]

@@ -12,23 +12,23 @@ use super::xml::Element;
 use super::{CodecError, HttpResponse, Protocol, REQUEST_ID, header, json as json_codec, set_request_id};
 use crate::model::{ErrorTraits, Kind, Member, Service, Shape, Structure};
 
-/// A service's error.
+/// A service's error. It is kept small (boxes), because it is the error of many a `Result`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{code}: {}", message.as_deref().unwrap_or("no message"))]
 pub struct ServiceError {
     /// The code as the service's own protocol says it, without a namespace.
     pub code: String,
     /// The exception in the service's model, where there is one.
-    pub exception: Option<String>,
+    pub exception: Option<Box<str>>,
     /// The code of the query protocol, from a service that has moved on from it.
-    pub query_code: Option<String>,
+    pub query_code: Option<Box<str>>,
     pub message: Option<String>,
     /// The HTTP status.
     pub status: u16,
     pub fault: Fault,
-    pub request_id: Option<String>,
+    pub request_id: Option<Box<str>>,
     /// What else the answer says (JSON protocols), under the names of the wire.
-    pub fields: Map<String, Value>,
+    pub fields: Box<Map<String, Value>>,
 }
 
 /// Whose fault an error is.
@@ -49,7 +49,7 @@ impl ServiceError {
             status,
             fault: if status >= 500 { Fault::Receiver } else { Fault::Sender },
             request_id: None,
-            fields: Map::new(),
+            fields: Box::default(),
         }
     }
 
@@ -73,8 +73,8 @@ impl ServiceError {
     }
 
     fn adopt(&mut self, shape: &Shape, traits: &ErrorTraits) {
-        self.exception = Some(shape.name.clone());
-        self.query_code = self.query_code.take().or_else(|| traits.query_code.clone());
+        self.exception = Some(shape.name.as_str().into());
+        self.query_code = self.query_code.take().or_else(|| Some(traits.query_code.as_deref()?.into()));
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn decode(protocol: Protocol, service: &Service, response: &HttpRespo
     if let Some((shape, traits)) = known {
         error.adopt(shape, traits);
     }
-    error.request_id = error.request_id.or_else(|| request_id(&response.headers));
+    error.request_id = error.request_id.or_else(|| request_id(&response.headers).map(Into::into));
     error
 }
 
@@ -131,10 +131,10 @@ fn from_json(response: &HttpResponse) -> ServiceError {
         error.message = Some(message);
     }
     if let Some((code, fault)) = said("x-amzn-query-error").and_then(|value| value.split_once(';')) {
-        error.query_code = (!code.is_empty()).then(|| code.to_owned());
+        error.query_code = (!code.is_empty()).then(|| code.into());
         error.fault = if fault == "Sender" { Fault::Sender } else { Fault::Receiver };
     }
-    error.fields = fields;
+    error.fields = Box::new(fields);
     error
 }
 
@@ -160,7 +160,7 @@ fn from_xml(response: &HttpResponse) -> ServiceError {
         None => {}
     }
     let id = ["RequestId", "RequestID"].into_iter().find_map(|name| text(&root, name).or_else(|| text(told, name)));
-    error.request_id = id;
+    error.request_id = id.map(Into::into);
     error
 }
 
@@ -233,7 +233,7 @@ fn put_message(body: &mut Map<String, Value>, service: &Service, error: &Service
     if let Some(message) = &error.message {
         body.insert(name.to_owned(), json!(message));
     }
-    body.extend(error.fields.clone());
+    body.extend(error.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
 }
 
 impl From<CodecError> for ServiceError {

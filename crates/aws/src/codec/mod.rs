@@ -172,7 +172,7 @@ pub fn encode_request_as(
     let params = match params {
         Value::Null => serde_json::Map::new(),
         Value::Object(params) => params,
-        _ => return Err(CodecError::must_be("object")),
+        _ => return Err(CodecError::must_be("MAP")),
     };
     let streams = |reference: &Ref| service.members(reference).iter().any(|member| member.target.event_stream);
     if operation.input.iter().chain(&operation.output).any(streams) {
@@ -238,7 +238,7 @@ pub(crate) fn encode_result(
     let result = match result {
         Value::Null => serde_json::Map::new(),
         Value::Object(result) => result,
-        _ => return Err(CodecError::must_be("object")),
+        _ => return Err(CodecError::must_be("MAP")),
     };
     let mut response = match protocol {
         Protocol::Json => json::encode_response(service, operation, result),
