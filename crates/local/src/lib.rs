@@ -1,5 +1,6 @@
 //! Laptop services: small real SQS, SNS and Batch in the same binary, over the real AWS wire.
 
+pub mod batch;
 pub mod caller;
 pub mod error;
 mod params;
