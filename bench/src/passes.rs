@@ -1,0 +1,75 @@
+//! What runs to its end without leaving the engine: W1, W2s, W4 and the payload of W8.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::drive::{Size, Source, chain, metered, one_by_one, side_by_side};
+use crate::figures::{Report, percentile};
+
+/// States of one execution of W1, as PERFORMANCE counts transitions.
+const W1_STATES: usize = 10;
+const W4_ITEMS: usize = 1_000;
+const W8_STATES: usize = 100;
+const W8_BYTES: usize = 200 * 1024;
+/// What is run before the clock starts: connections open, code and caches warm.
+const WARM: usize = 200;
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// W1: 10 Pass states, many in flight, start and poll until done.
+pub async fn w1(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let machine = api.create_machine("bench-w1", &chain(W1_STATES, |_| json!({ "Type": "Pass" }))).await?;
+    let work = move |total| {
+        let machine = machine.clone();
+        side_by_side(target.address, size.in_flight, total, async move |api, _| api.run(&machine, "{}").await)
+    };
+    work(WARM.min(size.executions)).await?;
+    let spent = metered(&target, work(size.executions)).await?;
+    let executions = size.executions as f64;
+    report.got("w1.rate", executions / spent.seconds);
+    report.got("w1.cpu", spent.server.map(|cpu| cpu / (executions * W1_STATES as f64) * 1_000.0));
+    report.got("w1.peak", target.peak().map(|bytes| bytes / MIB));
+    report.got("w1.driver", spent.own / executions * 1e6);
+    Ok(())
+}
+
+/// W2s: one Pass state, one caller, start and poll.
+pub async fn w2s(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let machine = api.create_machine("bench-w2s", &chain(1, |_| json!({ "Type": "Pass" }))).await?;
+    let run = async |api: &mut crate::api::Api, _| api.run(&machine, "{}").await;
+    one_by_one(target.address, WARM.min(size.calls), &run).await?;
+    let mut samples = one_by_one(target.address, size.calls, &run).await?;
+    report.got("w2s.p50", percentile(&mut samples, 0.5));
+    report.got("w2s.p99", percentile(&mut samples, 0.99));
+    Ok(())
+}
+
+/// W4: an inline Map of 1,000 items with one Pass each.
+pub async fn w4(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let map = json!({ "Type": "Map", "ItemsPath": "$.items", "ItemProcessor": {
+        "ProcessorConfig": { "Mode": "INLINE" }, "StartAt": "Each", "States": { "Each": { "Type": "Pass", "End": true } },
+    } });
+    let machine = api.create_machine("bench-w4", &chain(1, |_| map.clone())).await?;
+    let input = json!({ "items": (0..W4_ITEMS).collect::<Vec<_>>() }).to_string();
+    let mut samples = one_by_one(target.address, size.runs + 1, async |api, _| api.run(&machine, &input).await).await?;
+    samples.remove(0);
+    report.got("w4.p50", percentile(&mut samples, 0.5));
+    Ok(())
+}
+
+/// W8, first half: 200 KiB through 100 Pass states.
+pub async fn w8_payload(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let machine = api.create_machine("bench-w8", &chain(W8_STATES, |_| json!({ "Type": "Pass" }))).await?;
+    let input = json!({ "text": "x".repeat(W8_BYTES) }).to_string();
+    let mut samples = one_by_one(target.address, size.runs + 1, async |api, _| api.run(&machine, &input).await).await?;
+    samples.remove(0);
+    report.got("w8.passes", percentile(&mut samples, 0.5));
+    Ok(())
+}
