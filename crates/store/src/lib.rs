@@ -16,6 +16,8 @@ mod listing;
 pub mod memory;
 pub mod sqlite;
 mod store;
+#[cfg(feature = "conformance")]
+pub mod suite;
 
 pub use catalog::{Changed, Expect, Item, ItemChange, ItemKind, Put, Removed};
 pub use commit::{ActivityTask, ActivityTaskId, Commit, Inbox, ListingChange, OpenChange, Outcome};
