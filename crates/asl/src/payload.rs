@@ -6,7 +6,11 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
+use serde::Deserialize;
 use serde_json::Value;
+
+/// Levels of nesting that a document may have: Jackson's limit, which is AWS's parser. Walking a value recurses.
+pub const MAX_DEPTH: usize = 1000;
 
 /// A JSON document, shared and lazily converted.
 #[derive(Clone)]
@@ -26,7 +30,7 @@ impl Payload {
     /// Parses a caller's text; the error is serde_json's, with line and column.
     pub fn parse(text: impl Into<Arc<str>>) -> Result<Payload, serde_json::Error> {
         let text = text.into();
-        let value: Value = serde_json::from_str(&text)?;
+        let value = parse(&text)?;
         Ok(Payload(Arc::new(Inner { text: OnceLock::from(text), value: OnceLock::from(value) })))
     }
 
@@ -40,7 +44,7 @@ impl Payload {
     pub fn value(&self) -> &Value {
         self.0.value.get_or_init(|| {
             let text = self.0.text.get().expect("a payload has a text or a value");
-            serde_json::from_str(text).expect("a trusted payload is JSON")
+            parse(text).expect("a trusted payload is JSON")
         })
     }
 
@@ -50,6 +54,11 @@ impl Payload {
             let value = self.0.value.get().expect("a payload has a text or a value");
             serde_json::to_string(value).expect("a value has string keys").into()
         })
+    }
+
+    /// Levels of nesting. What a program makes of data may not go beyond [`MAX_DEPTH`]: it could not be read again.
+    pub fn depth(&self) -> usize {
+        depth(self.text())
     }
 
     /// Where it lies in memory: equal for clones while one of them lives.
@@ -62,10 +71,54 @@ impl Payload {
         WeakPayload(Arc::downgrade(&self.0))
     }
 
+    /// Whether anybody else holds it.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Whether both share one document in memory.
     pub fn same(&self, other: &Payload) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+}
+
+/// serde_json gives up at 128 levels, AWS's parser at [`MAX_DEPTH`].
+fn parse(text: &str) -> Result<Value, serde_json::Error> {
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    let depth = depth(text);
+    if depth < SERDE_DEPTH || depth > MAX_DEPTH {
+        return Err(error);
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.disable_recursion_limit();
+    let value = Value::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Where serde_json gives up.
+const SERDE_DEPTH: usize = 128;
+
+/// How deep brackets outside of strings are nested, whether the text is JSON or not.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Names a payload without keeping it.
@@ -97,5 +150,28 @@ impl PartialEq for Payload {
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_ends_where_jackson_ends_it() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let nested = |depth: usize| {
+                let inner = if open == "[" { "" } else { "0" };
+                format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+            };
+            let deepest = Payload::parse(nested(MAX_DEPTH)).expect("as deep as AWS takes it");
+            assert_eq!(deepest.depth(), MAX_DEPTH);
+            let again = Payload::from(deepest.value().clone());
+            assert_eq!(Payload::trusted(again.text().clone()).value(), deepest.value());
+            assert!(Payload::parse(nested(MAX_DEPTH + 1)).is_err());
+            assert!(Payload::parse(nested(200_000)).is_err());
+        }
+        assert_eq!(Payload::trusted(r#"{"a":["[[[\\\"[",{}]}"#).depth(), 3);
+        assert_eq!(Payload::trusted("1").depth(), 0);
     }
 }

@@ -93,7 +93,8 @@ fn kinds() -> Vec<Value> {
 
 #[test]
 fn type_tests() {
-    let says: [(&str, fn(&Value) -> bool); 6] = [
+    type Says = fn(&Value) -> bool;
+    let says: [(&str, Says); 6] = [
         ("IsNull", Value::is_null),
         ("IsPresent", |_| true),
         ("IsNumeric", Value::is_number),

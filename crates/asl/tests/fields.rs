@@ -254,6 +254,23 @@ fn waits() {
     assert_eq!(wait(Wait::Timestamp("2026-11-22T13:14:24.5Z".into()), json!(1)), Ok(WaitFor::Until(until)));
 }
 
+/// A loop that wraps its data again and again ends with an error, not with data that cannot be read back.
+#[test]
+fn data_cannot_grow_without_end_in_depth() {
+    let wrap = template(&[("a.$", "$")]);
+    let mut data = Payload::from(json!(1));
+    let error = loop {
+        match with_env(&data, |env| wrap.evaluate(env)) {
+            Ok(deeper) => data = Payload::trusted(deeper.text().clone()),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(data.depth(), asl::payload::MAX_DEPTH);
+    assert_eq!(error.message, "Document nesting depth exceeds the maximum allowed (1000)");
+    let path = ResultPath::At(ReferencePath::parse("$.b").unwrap());
+    assert!(path.apply(&Payload::empty_object(), data).is_err());
+}
+
 /// The context object is made only for those who ask.
 #[test]
 fn the_context_is_asked_for_only_by_its_paths() {

@@ -135,6 +135,12 @@ impl EvalError {
         EvalError::runtime(format!("The {field} field refers to value \"{value}\" which is not a valid {kind}: {path}"))
     }
 
+    /// Ours: AWS's parser has this limit, how the service says it is not known.
+    pub(crate) fn too_deep() -> EvalError {
+        let most = crate::payload::MAX_DEPTH;
+        EvalError::runtime(format!("Document nesting depth exceeds the maximum allowed ({most})"))
+    }
+
     /// `ErrorPath`, `CausePath` that find something else than text.
     pub(crate) fn no_text(field: &str, path: &str, value: &Value) -> EvalError {
         let value = shown(value);

@@ -18,10 +18,7 @@ fn texts(template: &str) -> Result<Vec<String>, Refusal> {
     let mut chars = template.chars().peekable();
     while let Some(c) = chars.next() {
         let plain = match c {
-            '\\' => match chars.next_if(|c| matches!(c, '\'' | '\\' | '{' | '}')) {
-                Some(escaped) => escaped,
-                None => '\\',
-            },
+            '\\' => chars.next_if(|c| matches!(c, '\'' | '\\' | '{' | '}')).unwrap_or('\\'),
             '{' => {
                 if chars.next() != Some('}') {
                     return Err(invalid("matching '}' not found for '{'."));

@@ -25,7 +25,12 @@ pub use error::EvalError;
 pub use functions::{MAX_RANGE_ITEMS, MAX_TEXT_CHARS};
 pub use wait::WaitFor;
 
-use crate::Payload;
+use crate::{Payload, payload};
+
+/// Data that programs build up, level by level, must stay readable.
+fn within_depth(made: Payload) -> Result<Payload, EvalError> {
+    if made.depth() > payload::MAX_DEPTH { Err(EvalError::too_deep()) } else { Ok(made) }
+}
 
 /// What an expression sees of the world.
 pub struct Env<'a> {

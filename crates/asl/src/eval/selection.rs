@@ -56,10 +56,11 @@ impl ResultPath {
             ResultPath::At(path) => path,
         };
         let put = path.put(input.value().clone(), result.value().clone());
-        put.map(Payload::from).map_err(|error| {
+        let made = put.map_err(|error| {
             let step = first_misfit(path, input.value(), true).unwrap_or(error.message);
             EvalError::reference_path_conflict(&step, input.text())
-        })
+        })?;
+        super::within_depth(Payload::from(made))
     }
 }
 

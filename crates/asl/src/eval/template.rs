@@ -10,7 +10,7 @@ impl Template {
     pub fn evaluate(&self, env: &mut Env<'_>) -> Result<Payload, EvalError> {
         match self {
             Template::Literal(payload) => Ok(payload.clone()),
-            made => made.value(env).map(Payload::from),
+            made => super::within_depth(Payload::from(made.value(env)?)),
         }
     }
 
