@@ -89,7 +89,7 @@ fn parse(text: &str) -> Result<Value, serde_json::Error> {
         Err(error) => error,
     };
     let depth = depth(text);
-    if depth < SERDE_DEPTH || depth > MAX_DEPTH {
+    if !(SERDE_DEPTH..=MAX_DEPTH).contains(&depth) {
         return Err(error);
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
