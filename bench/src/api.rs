@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -20,6 +21,9 @@ const POLLS_AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// AWS's SDKs wait longer; a driver wants to know what the server can take.
 const AFTER_THROTTLE: Duration = Duration::from_millis(2);
+
+/// Executions that this driver has started.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// One caller: one connection, one call at a time.
 pub struct Api {
@@ -42,6 +46,7 @@ pub struct Seen {
 #[serde(rename_all = "camelCase")]
 struct StartExecution<'a> {
     state_machine_arn: &'a str,
+    name: &'a str,
     input: &'a str,
 }
 
@@ -120,9 +125,10 @@ impl Api {
         text_of(&self.plain("CreateActivity", json!({ "name": name })).await?, "activityArn")
     }
 
-    /// Starts an execution and returns its ARN.
+    /// Starts an execution under a name of its own (not every peer makes one up) and returns its ARN.
     pub async fn start(&mut self, machine: &str, input: &str) -> Result<String> {
-        let request = StartExecution { state_machine_arn: machine, input };
+        let name = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let request = StartExecution { state_machine_arn: machine, name: &name, input };
         loop {
             match self.call("AWSStepFunctions.StartExecution", &request).await {
                 Ok(body) => return Ok(serde_json::from_slice::<Started<'_>>(body)?.execution_arn.into_owned()),

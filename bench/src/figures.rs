@@ -33,6 +33,7 @@ use Better::{Higher, Lower, Told};
 pub const FIGURES: &[Figure] = &[
     row("floor.plain.rate", "floor: answers, runs nothing", "requests/s", Told, 0.0, 0.0),
     row("floor.plain.cpu", "floor: CPU of the server", "µs/request", Told, 0.0, 0.0),
+    row("floor.plain.driver", "floor: CPU of the driver", "µs/request", Told, 0.0, 0.0),
     row("floor.log.rate", "floor: 20 events logged, group fdatasync", "requests/s", Told, 0.0, 0.0),
     row("floor.log.cpu", "floor: CPU of the server", "µs/request", Told, 0.0, 0.0),
     row("floor.log.p50", "floor: one caller alone, p50", "ms", Told, 0.0, 0.0),
