@@ -1,12 +1,271 @@
-//! The only place where time passes: executions are loaded, turned, committed, answered; tasks are dispatched; timers
-//! fire; tokens are sealed and opened.
+//! The only place where time passes: executions are loaded, turned, committed and answered, tasks are dispatched,
+//! timers fire, tokens are sealed and opened.
 //!
-//! Read `execution.rs`-style facts in `machine` first. Here: `api.rs` (what may be asked), `port.rs` (who carries tasks
-//! out), `slot.rs` (one execution in memory and its mailbox), `drive.rs` (load, turn, commit, answer, dispatch).
+//! `api.rs` says what may be asked and `port.rs` who carries tasks out. The way of an execution is in `slots.rs` (what
+//! is in memory), `drive.rs` (load, turn, commit, answer) and `dispatch.rs` (what follows a commit). What a state does
+//! is not known here: that is `machine`.
 
+mod activities;
 pub mod api;
 pub mod arn;
+mod beats;
+mod callbacks;
+mod clock;
+mod describe;
+mod dispatch;
+mod drive;
 mod error;
+mod executions;
+mod log;
+mod machines;
 pub mod port;
+mod programs;
+mod settings;
+mod slots;
+mod timers;
+mod token;
 
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use lru::LruCache;
+use machine::{Input, Timestamp};
+use store::{ExecutionKey, Fence, Store};
+use tokio::sync::{Notify, Semaphore, oneshot};
+
+pub use clock::{Clock, SystemClock};
 pub use error::{Error, Result};
+pub use machines::check_name;
+pub use settings::Settings;
+
+use crate::activities::Activities;
+use crate::api::StateMachine;
+use crate::beats::Beats;
+use crate::dispatch::Errands;
+use crate::port::Connector;
+use crate::programs::Programs;
+use crate::slots::Slots;
+use crate::timers::Timers;
+use crate::token::Tokens;
+
+/// The embedded store has one shard.
+const SHARD: u16 = 0;
+
+/// State machines kept in memory.
+const CACHED_MACHINES: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+
+/// Executions that are found in the store at once.
+const SCAN: usize = 1_000;
+
+/// Executions that are loaded at once after a start, or when many timers fire: more would only wait for the disk.
+const LOADS: usize = 256;
+
+/// A workflow engine over a store. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+pub struct Shared {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    connector: Arc<dyn Connector>,
+    clock: Arc<dyn Clock>,
+    fence: Fence,
+    last_number: AtomicU64,
+    listening_since: Timestamp,
+    tokens: Tokens,
+    programs: Programs,
+    machines: Mutex<LruCache<Arc<str>, Arc<StateMachine>>>,
+    deleting: Mutex<HashSet<Arc<str>>>,
+    slots: Slots,
+    timers: Timers,
+    beats: Beats,
+    activities: Activities,
+    errands: Errands,
+    dispatch: Semaphore,
+    starts: Semaphore,
+    watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
+    stopping: AtomicBool,
+    stop: Notify,
+}
+
+impl Deref for Engine {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl Engine {
+    /// Takes the store over and goes on with all that it holds.
+    pub async fn open(settings: Settings, store: Arc<dyn Store>, connector: Arc<dyn Connector>) -> Result<Engine> {
+        Engine::open_at(settings, store, connector, Arc::new(SystemClock)).await
+    }
+
+    /// The same with a clock of the caller's.
+    pub async fn open_at(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        connector: Arc<dyn Connector>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Engine> {
+        let fence = store.acquire(SHARD, &settings.node).await?;
+        let fence = fence.ok_or_else(|| Error::Internal("another node holds the store".into()))?;
+        let key = store.secret("task-tokens", &random::<{ Tokens::KEY_BYTES }>()).await?;
+        let key = key.try_into().map_err(|_| Error::Internal("the key of the task tokens is damaged".into()))?;
+        let last_number = store.last_number(&fence).await?;
+        let engine = Engine(Arc::new(Shared {
+            fence,
+            last_number: AtomicU64::new(last_number),
+            listening_since: clock.now(),
+            tokens: Tokens::new(&key),
+            programs: Programs::new(settings.programs),
+            machines: Mutex::new(LruCache::new(CACHED_MACHINES)),
+            deleting: Mutex::default(),
+            slots: Slots::new(settings.resident),
+            timers: Timers::default(),
+            beats: Beats::default(),
+            activities: Activities::default(),
+            errands: Errands::default(),
+            dispatch: Semaphore::new(settings.dispatch),
+            starts: Semaphore::new(settings.starts),
+            watchers: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            stop: Notify::new(),
+            settings,
+            store,
+            connector,
+            clock,
+        }));
+        engine.resume_deletions().await?;
+        engine.queue_activity_tasks().await?;
+        let (background, recovery) = (engine.clone(), engine.clone());
+        tokio::spawn(async move { background.run_timers().await });
+        tokio::spawn(async move { recovery.recover().await });
+        Ok(engine)
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Lets what is being committed end; nothing else needs to be saved.
+    pub async fn shutdown(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        const PAUSE: Duration = Duration::from_millis(10);
+        self.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stop.notify_waiters();
+        let idle = async {
+            while self.slots.busy() > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let _ = tokio::time::timeout(PATIENCE, idle).await;
+    }
+
+    /// Randomness for one turn.
+    fn seed(&self) -> [u8; 32] {
+        random()
+    }
+
+    /// Tasks of activities that waited for a worker when the process ended.
+    async fn queue_activity_tasks(&self) -> Result<()> {
+        for activity in self.store.activities_waiting().await? {
+            let mut after = None;
+            loop {
+                let rows = self.store.activity_tasks(&activity, after, SCAN).await?;
+                after = rows.last().map(|(seq, _)| *seq);
+                let full = rows.len() == SCAN;
+                for (_, row) in rows {
+                    self.activities.add(&activity, (row.key, row.task));
+                }
+                if !full {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads what had work in flight or owed when the process ended.
+    async fn recover(&self) {
+        let mut after = None;
+        loop {
+            match self.store.hot(&self.fence, after, SCAN).await {
+                Ok(hot) => {
+                    after = hot.last().copied().or(after);
+                    let full = hot.len() == SCAN;
+                    for key in hot {
+                        self.wake(key).await;
+                    }
+                    if !full {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "work in flight cannot be found; trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// Has an execution look at the time, and at what it has under way.
+    async fn wake(&self, key: ExecutionKey) {
+        const PAUSE: Duration = Duration::from_millis(1);
+        while self.slots.busy() >= LOADS {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.tell(key, Input::Continue);
+    }
+
+    /// Fires timers, and fetches those that come near from the store.
+    async fn run_timers(&self) {
+        let horizon = self.settings.timer_horizon;
+        let mut scan_at = self.clock.now();
+        while !self.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+            let now = self.clock.now();
+            if now >= scan_at {
+                scan_at = self.fetch_timers(now).await;
+            }
+            for key in self.timers.take_due(now) {
+                self.wake(key).await;
+            }
+            let next = self.timers.next().unwrap_or(scan_at).min(scan_at);
+            let pause = Duration::from_millis(next.saturating_sub(self.clock.now()).max(0) as u64).min(horizon / 2);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.timers.wait_for_earlier() => {}
+                () = self.stop.notified() => {}
+            }
+        }
+    }
+
+    /// Fetches the timers of the next horizon; when to do so again.
+    async fn fetch_timers(&self, now: Timestamp) -> Timestamp {
+        let horizon = self.settings.timer_horizon.as_millis() as i64;
+        match self.store.due(&self.fence, now + horizon, usize::MAX).await {
+            Ok(due) => {
+                for (key, at) in due {
+                    self.timers.set(key, Some(at));
+                }
+                now + horizon / 2
+            }
+            Err(error) => {
+                tracing::error!(%error, "timers cannot be fetched; trying again");
+                now + 1_000
+            }
+        }
+    }
+}
+
+/// Random bytes from the operating system.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness");
+    bytes
+}

@@ -1,0 +1,97 @@
+//! Activity tasks that wait for a worker, and workers that wait for a task.
+//!
+//! Each waiting task is a row in the store, added by the turn that scheduled it and removed by the turn that hands it
+//! out. Here are the same tasks in memory, in order, so that a worker is served without a look into the store.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
+
+use machine::TaskId;
+use store::ExecutionKey;
+use tokio::sync::oneshot;
+
+/// A task by its execution.
+pub(crate) type Waiting = (ExecutionKey, TaskId);
+
+#[derive(Default)]
+pub(crate) struct Activities {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    queues: HashMap<String, Queue>,
+    /// Every task that has a row.
+    known: HashSet<Waiting>,
+}
+
+#[derive(Default)]
+struct Queue {
+    tasks: VecDeque<Waiting>,
+    workers: VecDeque<oneshot::Sender<Waiting>>,
+}
+
+impl Activities {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no panic while held")
+    }
+
+    /// A task has become durable: it goes to the worker that has waited longest, or into the queue.
+    pub fn add(&self, activity: &str, task: Waiting) {
+        let mut inner = self.lock();
+        inner.known.insert(task);
+        let queue = inner.queues.entry(activity.to_owned()).or_default();
+        while let Some(worker) = queue.workers.pop_front() {
+            if worker.send(task).is_ok() {
+                return;
+            }
+        }
+        queue.tasks.push_back(task);
+    }
+
+    /// Whether the task has a row in the store.
+    pub fn knows(&self, key: ExecutionKey, task: TaskId) -> bool {
+        self.lock().known.contains(&(key, task))
+    }
+
+    /// The task's row is gone.
+    pub fn forget(&self, key: ExecutionKey, task: TaskId) {
+        self.lock().known.remove(&(key, task));
+    }
+
+    /// The next task, or a place in the row of workers; `None` where that row is too long.
+    pub fn next(&self, activity: &str, most_workers: usize) -> Option<Next> {
+        let mut inner = self.lock();
+        let Inner { queues, known } = &mut *inner;
+        let queue = queues.entry(activity.to_owned()).or_default();
+        while let Some(task) = queue.tasks.pop_front() {
+            if known.contains(&task) {
+                return Some(Next::Task(task));
+            }
+        }
+        queue.workers.retain(|worker| !worker.is_closed());
+        if queue.workers.len() >= most_workers {
+            return None;
+        }
+        let (worker, task) = oneshot::channel();
+        queue.workers.push_back(worker);
+        Some(Next::Wait(task))
+    }
+
+    /// A worker went away after it had been given this task: the next one gets it first.
+    pub fn give_back(&self, activity: &str, task: Waiting) {
+        let mut inner = self.lock();
+        let queue = inner.queues.entry(activity.to_owned()).or_default();
+        while let Some(worker) = queue.workers.pop_front() {
+            if worker.send(task).is_ok() {
+                return;
+            }
+        }
+        queue.tasks.push_front(task);
+    }
+}
+
+pub(crate) enum Next {
+    Task(Waiting),
+    Wait(oneshot::Receiver<Waiting>),
+}

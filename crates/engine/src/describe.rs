@@ -1,0 +1,110 @@
+//! Reading a folded execution: what the listing says of it, what DescribeExecution shows, what its tasks still need.
+
+use asl::{Kind, Pattern, Program, Target};
+use machine::{Execution, Status, Task, TaskId};
+use store::{ExecutionKey, Listing};
+
+use crate::api::ExecutionDescription;
+
+/// Executions with more data than this are not kept in memory when they wait.
+const SMALL_BYTES: usize = 32 * 1024;
+
+/// What a task that waits still needs from here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Errand {
+    /// Its request is to be sent, or its answer to be heard.
+    Send,
+    /// Its job is to be asked after.
+    Follow,
+    /// Somebody will call: an activity's worker, or who has the token.
+    Wait,
+}
+
+pub(crate) fn errand(program: &Program, task: &Task) -> Errand {
+    let Kind::Task(asl) = &program.state(task.state).kind else { return Errand::Wait };
+    match &asl.resource.target {
+        Target::Activity => Errand::Wait,
+        Target::Integration { pattern, .. } if task.submitted.is_some() => match pattern {
+            Pattern::Sync { .. } => Errand::Follow,
+            _ => Errand::Wait,
+        },
+        _ => Errand::Send,
+    }
+}
+
+/// The ARN of the activity that a task is for.
+pub(crate) fn activity_of(program: &Program, execution: &Execution, task: TaskId) -> Option<String> {
+    let task = execution.tasks.get(&task)?;
+    match &program.state(task.state).kind {
+        Kind::Task(asl) if asl.resource.target == Target::Activity => Some(asl.resource.text.to_string()),
+        _ => None,
+    }
+}
+
+pub(crate) fn is_small(execution: &Execution) -> bool {
+    let started = execution.started.as_ref().map_or(0, |s| s.input.text().len());
+    let output = execution.output.as_ref().map_or(0, |o| o.text().len());
+    let frames: usize = execution.frames.iter().map(|f| f.data.text().len() + size_of_val(f)).sum();
+    started + output + frames <= SMALL_BYTES
+}
+
+pub(crate) fn describe(execution: &Execution) -> ExecutionDescription {
+    let started = execution.started.as_ref().expect("described after its start");
+    ExecutionDescription {
+        arn: started.arn.clone(),
+        name: started.name.clone(),
+        machine: started.machine.clone(),
+        version: started.version.clone(),
+        alias: started.alias.clone(),
+        status: execution.status,
+        started_at: execution.started_at,
+        stopped_at: execution.stopped_at,
+        input: started.input.clone(),
+        output: execution.output.clone(),
+        failure: execution.failure.clone(),
+        trace_header: started.trace_header.clone(),
+        redrive_count: 0,
+        definition: started.definition,
+        role: started.role.clone(),
+    }
+}
+
+pub(crate) fn listing(key: ExecutionKey, execution: &Execution) -> Listing {
+    let started = execution.started.as_ref().expect("listed after its start");
+    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
+    Listing {
+        key,
+        machine: started.machine.to_string(),
+        name: started.name.to_string(),
+        status: store_status(execution.status),
+        started_at: execution.started_at,
+        stopped_at: execution.stopped_at,
+        version: text(&started.version),
+        alias: text(&started.alias),
+        map_run: None,
+        definition: started.definition,
+        redrive_count: 0,
+        redriven_at: None,
+    }
+}
+
+pub(crate) fn store_status(status: Status) -> store::Status {
+    match status {
+        Status::Running => store::Status::Running,
+        Status::Succeeded => store::Status::Succeeded,
+        Status::Failed => store::Status::Failed,
+        Status::TimedOut => store::Status::TimedOut,
+        Status::Aborted => store::Status::Aborted,
+    }
+}
+
+/// No execution is redriven yet, so none is pending.
+pub(crate) fn status_of(status: store::Status) -> Status {
+    match status {
+        store::Status::Running | store::Status::PendingRedrive => Status::Running,
+        store::Status::Succeeded => Status::Succeeded,
+        store::Status::Failed => Status::Failed,
+        store::Status::TimedOut => Status::TimedOut,
+        store::Status::Aborted => Status::Aborted,
+    }
+}

@@ -1,0 +1,279 @@
+//! The way of one execution: load, turn, commit, answer, dispatch. A slot has one driver at a time, and a driver has one
+//! uncommitted turn at a time; what arrives meanwhile is the next turn's.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use machine::codec::Chunk;
+use machine::{Body, Effect, Input, Stamp, Turn, Verdict};
+use store::{ActivityTaskId, Commit, ExecutionKey, ListingChange, OpenChange, Outcome};
+use tokio::sync::oneshot;
+
+use crate::slots::{Live, Mail, Slot};
+use crate::token::TokenTarget;
+use crate::{Engine, Error, Result, describe, log};
+
+/// Why a turn did not land.
+pub(crate) enum Lost {
+    /// Another execution has the name.
+    NameTaken,
+    Other(Error),
+}
+
+impl Engine {
+    /// Leaves mail for an execution and waits for the verdict.
+    pub(crate) async fn ask(&self, key: ExecutionKey, input: Input) -> Result<Verdict> {
+        let (reply, verdict) = oneshot::channel();
+        self.post(key, Mail { input, reply: Some(reply) });
+        verdict.await.unwrap_or_else(|_| Err(Error::Internal("the execution was set aside".into())))
+    }
+
+    /// Leaves news that nobody waits for.
+    pub(crate) fn tell(&self, key: ExecutionKey, input: Input) {
+        self.post(key, Mail { input, reply: None });
+    }
+
+    fn post(&self, key: ExecutionKey, mail: Mail) {
+        if let Some(slot) = self.slots.post(key, mail) {
+            let engine = self.clone();
+            tokio::spawn(async move { engine.drive(slot).await });
+        }
+    }
+
+    /// The driver of an execution's first turn leaves; if something came in meanwhile, another one takes over.
+    pub(crate) fn leave(&self, slot: Arc<Slot>) {
+        let keep = slot.is_small();
+        if !self.slots.park(&slot, keep) {
+            let engine = self.clone();
+            tokio::spawn(async move { engine.drive(slot).await });
+        }
+    }
+
+    /// Turns the slot's execution until nothing is left to do for it.
+    pub(crate) async fn drive(&self, slot: Arc<Slot>) {
+        let mut keep = true;
+        loop {
+            let (mail, live) = slot.take();
+            if mail.is_empty() {
+                if let Some(live) = live {
+                    keep = describe::is_small(&live.execution);
+                    slot.put_back(live);
+                }
+                if self.slots.park(&slot, keep) {
+                    return;
+                }
+                continue;
+            }
+            let loaded = match live {
+                Some(live) => Ok(Some(live)),
+                None => self.load(slot.key).await,
+            };
+            match loaded {
+                Ok(Some(live)) => self.turn(&slot, live, mail).await,
+                Ok(None) => refuse(mail, || Error::TaskDoesNotExist),
+                Err(error) => {
+                    tracing::error!(execution = %slot.key, %error, "an execution cannot be loaded");
+                    refuse(mail, || Error::Internal(error.to_string()));
+                    keep = false;
+                }
+            }
+        }
+    }
+
+    /// Brings an execution back from its log, and looks after what it has under way.
+    async fn load(&self, key: ExecutionKey) -> Result<Option<Box<Live>>> {
+        let Some(live) = log::load(self, key).await? else { return Ok(None) };
+        if !live.execution.is_over() || !live.execution.debts.is_empty() {
+            self.tend(key, &live);
+        }
+        Ok(Some(Box::new(live)))
+    }
+
+    async fn turn(&self, slot: &Arc<Slot>, mut live: Box<Live>, mail: Vec<Mail>) {
+        let (inputs, replies): (Vec<Input>, Vec<_>) = mail.into_iter().map(|m| (m.input, m.reply)).unzip();
+        let result = self.turn_once(slot, &mut live, inputs).await;
+        match result {
+            Ok((turn, more)) => {
+                slot.put_back(live);
+                for (reply, verdict) in replies.into_iter().zip(turn) {
+                    if let Some(reply) = reply {
+                        let _ = reply.send(Ok(verdict));
+                    }
+                }
+                if more {
+                    self.tell(slot.key, Input::Continue);
+                }
+            }
+            Err(Lost::NameTaken) => refuse_all(replies, || Error::Internal("the name is taken".into())),
+            Err(Lost::Other(error)) => {
+                // What the store holds now is not known: the next turn loads the log anew.
+                tracing::error!(execution = %slot.key, %error, "a turn was lost");
+                refuse_all(replies, || Error::Internal(error.to_string()));
+                self.look_again(slot.key);
+            }
+        }
+    }
+
+    /// One turn and its commit; when it returns, it is durable and its effects are on their way.
+    pub(crate) async fn turn_once(
+        &self,
+        slot: &Arc<Slot>,
+        live: &mut Live,
+        inputs: Vec<Input>,
+    ) -> Result<(Vec<Verdict>, bool), Lost> {
+        let key = slot.key;
+        let events_before = live.execution.events;
+        let beats = self.beats.of(key);
+        let seal = |task, nonce| self.tokens.seal_task(TokenTarget { execution: key, task }, nonce);
+        let stamp = Stamp {
+            at: self.clock.now(),
+            seed: self.seed(),
+            seal: &seal,
+            beats: &beats,
+            listening_since: self.listening_since,
+            limits: &self.settings.limits,
+        };
+        let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();
+        let program = live.program.clone();
+        let turned = catch_unwind(AssertUnwindSafe(|| live.execution.turn(&program, inputs, &stamp)));
+        let Ok(turn) = turned else {
+            // Nothing of it is committed. The reason was printed by the panic itself.
+            tracing::error!(execution = %key, "a turn panicked; the execution is set aside until it is asked for again");
+            return Err(Lost::Other(Error::Internal("a turn of this execution panicked".into())));
+        };
+        for task in heartbeats {
+            if live.execution.tasks.contains_key(&task) {
+                self.beats.beat(key, task, stamp.at);
+            }
+        }
+        let due = live.execution.next_due(&program, &stamp);
+        if !turn.records.is_empty() {
+            let chunk = live.writer.encode(live.seq, &turn.records);
+            let commit = self.commit_of(key, live, &turn, chunk, events_before, due);
+            live.open = commit.open;
+            self.commit(commit).await?;
+            live.seq += 1;
+            slot.describe(Arc::new(describe::describe(&live.execution)));
+            self.carry_out(key, live, &turn);
+        }
+        let near = due.filter(|at| *at <= stamp.at + self.settings.timer_horizon.as_millis() as i64);
+        self.timers.set(key, near);
+        Ok((turn.verdicts, turn.more))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), Lost> {
+        let outcomes = self.store.commit(vec![(self.fence, commit)]).await;
+        match outcomes.map(|mut outcomes| outcomes.pop()) {
+            Ok(Some(Outcome::Committed)) => Ok(()),
+            Ok(Some(Outcome::NameTaken(_))) => Err(Lost::NameTaken),
+            Ok(Some(Outcome::SeqTaken)) => Err(Lost::Other(Error::Internal("another writer was here".into()))),
+            Ok(Some(Outcome::Fenced)) => Err(Lost::Other(Error::Internal("the shard has a newer owner".into()))),
+            Ok(None) => Err(Lost::Other(Error::Internal("the store gave no outcome".into()))),
+            Err(error) => {
+                if error.is_fatal() {
+                    // What the disk holds is unknown: nothing may be acknowledged any more.
+                    tracing::error!(%error, "the process ends");
+                    std::process::abort();
+                }
+                Err(Lost::Other(error.into()))
+            }
+        }
+    }
+
+    /// What a turn writes.
+    fn commit_of(
+        &self,
+        key: ExecutionKey,
+        live: &Live,
+        turn: &Turn,
+        chunk: Chunk,
+        events_before: u64,
+        due: Option<i64>,
+    ) -> Commit {
+        let execution = &live.execution;
+        let chunk = store::Chunk {
+            first_event: events_before + 1,
+            events: (execution.events - events_before) as u32,
+            records: chunk.records,
+            payloads: chunk.payloads,
+        };
+        let mut commit = Commit::new(key, live.seq, chunk);
+        let ended = turn.records.iter().any(|record| record.body.is_end());
+        commit.listing = match (live.seq, ended) {
+            (0, _) => Some(ListingChange::Start(describe::listing(key, execution))),
+            (_, true) => Some(ListingChange::End {
+                status: describe::store_status(execution.status),
+                stopped_at: execution.stopped_at.unwrap_or_default(),
+            }),
+            (_, false) => None,
+        };
+        let open = self.open_of(live, due);
+        commit.open = if open == live.open { OpenChange::Keep } else { open };
+        for effect in &turn.effects {
+            if let Effect::StartTask { task } = effect
+                && let Some(activity) = describe::activity_of(&live.program, execution, *task)
+            {
+                let scheduled_at = execution.last_at;
+                commit.add_tasks.push(store::ActivityTask { activity, key, task: *task, scheduled_at });
+            }
+        }
+        let gone = turn.effects.iter().filter_map(|effect| match effect {
+            Effect::ForgetTask { task } => Some(*task),
+            _ => None,
+        });
+        let handed_out = turn.records.iter().filter_map(|record| match &record.body {
+            Body::TaskStarted { task, .. } => Some(*task),
+            _ => None,
+        });
+        let mut removed: Vec<_> = gone.chain(handed_out).collect();
+        removed.retain(|task| self.activities.knows(key, *task));
+        commit.remove_tasks = removed.into_iter().map(|task| ActivityTaskId { key, task }).collect();
+        commit
+    }
+
+    /// What must be found without loading the execution: when to look at it, and whether work is in flight or owed.
+    fn open_of(&self, live: &Live, due: Option<i64>) -> OpenChange {
+        let execution = &live.execution;
+        let mut hot = !execution.debts.is_empty();
+        let mut next_due = due;
+        for task in execution.tasks.values() {
+            match describe::errand(&live.program, task) {
+                describe::Errand::Send => hot = true,
+                // A followed job is looked at as soon as anybody looks for what is due.
+                describe::Errand::Follow => next_due = Some(task.started_at.unwrap_or(0)),
+                describe::Errand::Wait => {}
+            }
+        }
+        match (next_due, hot) {
+            (None, false) => OpenChange::Delete,
+            (next_due, hot) => OpenChange::Set { next_due, hot },
+        }
+    }
+
+    /// Loads an execution again after a while, so that what its log asks for is not forgotten.
+    fn look_again(&self, key: ExecutionKey) {
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+        let engine = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(PAUSE).await;
+            engine.tell(key, Input::Continue);
+        });
+    }
+}
+
+fn heartbeat(input: &Input) -> Option<u64> {
+    match input {
+        Input::Report { task, report: machine::Report::Heartbeat } => Some(*task),
+        _ => None,
+    }
+}
+
+fn refuse(mail: Vec<Mail>, error: impl Fn() -> Error) {
+    refuse_all(mail.into_iter().map(|m| m.reply).collect(), error)
+}
+
+fn refuse_all(replies: Vec<Option<oneshot::Sender<Result<Verdict>>>>, error: impl Fn() -> Error) {
+    for reply in replies.into_iter().flatten() {
+        let _ = reply.send(Err(error()));
+    }
+}

@@ -1,0 +1,264 @@
+//! Executions from the caller's side: start, stop, describe, list, read the history.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use machine::codec::Writer;
+use machine::record::Started;
+use machine::{Body, Execution, Input, Record, Status, Timestamp, Verdict};
+use store::{ExecutionKey, ListOf, ListQuery, Listing, Position};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::api::{
+    ExecutionDescription, ExecutionRow, History, HistoryQuery, MachineStatus, MachineType, Page, StartExecution,
+    StartedExecution, StateMachine,
+};
+use crate::arn::{Arn, execution_arn, split_execution};
+use crate::drive::Lost;
+use crate::machines::check_name;
+use crate::slots::Live;
+use crate::token::Purpose;
+use crate::{Engine, Error, Result, describe, log};
+
+impl Engine {
+    pub async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution> {
+        let machine = self.cached_machine(&request.machine).await?;
+        if machine.status == MachineStatus::Deleting {
+            return Err(Error::StateMachineDeleting(machine.arn.to_string()));
+        }
+        if machine.machine_type == MachineType::Express {
+            return Err(Error::Unsupported("Express executions".into()));
+        }
+        let name = match request.name {
+            Some(name) => {
+                check_name(&name)?;
+                name
+            }
+            None => Uuid::new_v4().to_string(),
+        };
+        let Ok(_permit) = self.starts.try_acquire() else { return Err(Error::ExecutionLimitExceeded) };
+        let arn: Arc<str> = execution_arn(&machine.arn, &name).into();
+        let started = Started {
+            arn: arn.clone(),
+            name: name.as_str().into(),
+            machine: machine.arn.clone(),
+            role: machine.role.clone(),
+            input: request.input,
+            definition: machine.definition,
+            version: None,
+            alias: None,
+            trace_header: request.trace_header.map(Into::into),
+            parent: request.parent,
+        };
+        match self.begin(&machine, started.clone()).await {
+            Ok(started_at) => Ok(StartedExecution { arn, started_at }),
+            Err(Lost::NameTaken) => self.started_before(&machine, &name, &started).await,
+            Err(Lost::Other(error)) => Err(error),
+        }
+    }
+
+    /// The first turn of a new execution, in the caller's own task.
+    async fn begin(&self, machine: &StateMachine, started: Started) -> Result<Timestamp, Lost> {
+        let program = self.programs.get(self, machine.definition).await.map_err(Lost::Other)?;
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let key = ExecutionKey { shard: self.fence.shard, number };
+        let mut live = Live {
+            execution: Execution::default(),
+            program,
+            writer: Writer::default(),
+            seq: 0,
+            open: store::OpenChange::Delete,
+        };
+        let slot = self.slots.begin(key);
+        let turned = self.turn_once(&slot, &mut live, vec![Input::Start(Box::new(started))]).await;
+        let started_at = live.execution.started_at;
+        match turned {
+            Ok((_, more)) => {
+                slot.put_back(Box::new(live));
+                if more {
+                    self.tell(key, Input::Continue);
+                }
+                self.leave(slot);
+                Ok(started_at)
+            }
+            Err(lost) => {
+                self.timers.set(key, None);
+                self.slots.abandon(&slot);
+                Err(lost)
+            }
+        }
+    }
+
+    /// The same name again is the same execution while it runs with the same input.
+    async fn started_before(
+        &self,
+        machine: &StateMachine,
+        name: &str,
+        started: &Started,
+    ) -> Result<StartedExecution> {
+        let existing = self.describe_execution(&execution_arn(&machine.arn, name)).await?;
+        let same_input = existing.input.text() == started.input.text();
+        if existing.status == Status::Running && same_input {
+            return Ok(StartedExecution { arn: existing.arn, started_at: existing.started_at });
+        }
+        Err(Error::ExecutionAlreadyExists(existing.arn.to_string()))
+    }
+
+    /// When it was stopped: an execution that has ended keeps its own end.
+    pub async fn stop_execution(
+        &self,
+        execution: &str,
+        error: Option<String>,
+        cause: Option<String>,
+    ) -> Result<Timestamp> {
+        let key = self.key_of(execution).await?;
+        let input = Input::Stop { error: error.map(Into::into), cause: cause.map(Into::into) };
+        self.ask(key, input).await?;
+        let description = self.describe_execution(execution).await?;
+        Ok(description.stopped_at.unwrap_or_else(|| self.clock.now()))
+    }
+
+    pub async fn describe_execution(&self, execution: &str) -> Result<ExecutionDescription> {
+        if let Some(description) = self.slots.description(execution) {
+            return Ok(ExecutionDescription::clone(&description));
+        }
+        let listing = self.listing(execution).await?;
+        let ends = log::load_ends(self, listing.key).await?;
+        describe_ends(&listing, &ends).ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
+    }
+
+    /// Waits until the execution is over.
+    pub async fn finished(&self, execution: &str) -> Result<ExecutionDescription> {
+        let key = self.key_of(execution).await?;
+        let (watcher, over) = oneshot::channel();
+        self.watchers.lock().expect("no panic while held").entry(key).or_default().push(watcher);
+        let description = self.describe_execution(execution).await?;
+        if description.status != Status::Running {
+            return Ok(description);
+        }
+        let _ = over.await;
+        self.describe_execution(execution).await
+    }
+
+    pub async fn list_executions(
+        &self,
+        machine: &str,
+        status: Option<Status>,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<ExecutionRow>> {
+        self.cached_machine(machine).await?;
+        let query = ListQuery {
+            of: ListOf::Machine(machine.to_owned()),
+            status: status.map(describe::store_status),
+            redriven: None,
+        };
+        let after = after.as_deref().and_then(parse_position);
+        let page = self.store.list(&query, after, limit).await?;
+        let next = page.items.last().filter(|_| page.more).map(|listing| write_position(listing.position()));
+        Ok(Page { items: page.items.into_iter().map(row).collect(), next })
+    }
+
+    pub async fn history(&self, query: HistoryQuery) -> Result<History> {
+        let (key, definition) = match self.slots.description(&query.execution) {
+            Some(description) => (self.key_of(&query.execution).await?, description.definition),
+            None => {
+                let listing = self.listing(&query.execution).await?;
+                (listing.key, listing.definition)
+            }
+        };
+        log::page(self, key, definition, &query).await
+    }
+
+    /// A text that only this installation can read back, for paging tokens.
+    pub fn seal_page(&self, text: &str) -> String {
+        let nonce = u128::from_be_bytes(self.seed()[..16].try_into().expect("a seed has 32 bytes"));
+        self.tokens.seal(Purpose::Page, text.as_bytes(), nonce)
+    }
+
+    pub fn open_page(&self, token: &str) -> Option<String> {
+        String::from_utf8(self.tokens.open(Purpose::Page, token)?).ok()
+    }
+
+    async fn key_of(&self, execution: &str) -> Result<ExecutionKey> {
+        match self.slots.key(execution) {
+            Some(key) => Ok(key),
+            None => Ok(self.listing(execution).await?.key),
+        }
+    }
+
+    async fn listing(&self, execution: &str) -> Result<Listing> {
+        let parsed = Arn::of_kind(execution, &["execution"])?;
+        let missing = || Error::ExecutionDoesNotExist(execution.to_owned());
+        if !parsed.rest.contains(':') {
+            return Err(missing());
+        }
+        let (machine, name) = split_execution(execution).ok_or_else(missing)?;
+        self.store.find(&machine, name).await?.ok_or_else(missing)
+    }
+}
+
+/// What the first and the last chunk tell.
+fn describe_ends(listing: &Listing, ends: &[Record]) -> Option<ExecutionDescription> {
+    let first = ends.first()?;
+    let Body::ExecutionStarted(started) = &first.body else { return None };
+    let mut description = ExecutionDescription {
+        arn: started.arn.clone(),
+        name: started.name.clone(),
+        machine: started.machine.clone(),
+        version: started.version.clone(),
+        alias: started.alias.clone(),
+        status: Status::Running,
+        started_at: first.at,
+        stopped_at: None,
+        input: started.input.clone(),
+        output: None,
+        failure: None,
+        trace_header: started.trace_header.clone(),
+        redrive_count: 0,
+        definition: started.definition,
+        role: started.role.clone(),
+    };
+    // The row says that it is over; after the end only the payment of debts is recorded.
+    if listing.status == store::Status::Running {
+        return Some(description);
+    }
+    description.status = describe::status_of(listing.status);
+    description.stopped_at = listing.stopped_at;
+    for record in ends {
+        match &record.body {
+            Body::ExecutionSucceeded { output } => description.output = Some(output.clone()),
+            Body::ExecutionFailed(failure) | Body::ExecutionAborted(failure) | Body::ExecutionTimedOut(failure) => {
+                description.failure = Some(failure.clone())
+            }
+            _ => {}
+        }
+    }
+    Some(description)
+}
+
+fn row(listing: Listing) -> ExecutionRow {
+    ExecutionRow {
+        arn: execution_arn(&listing.machine, &listing.name),
+        name: listing.name,
+        machine: listing.machine,
+        version: listing.version,
+        alias: listing.alias,
+        status: describe::status_of(listing.status),
+        started_at: listing.started_at,
+        stopped_at: listing.stopped_at,
+        redrive_count: listing.redrive_count,
+    }
+}
+
+fn write_position(position: Position) -> String {
+    format!("{} {} {}", position.started_at, position.key.shard, position.key.number)
+}
+
+fn parse_position(text: &str) -> Option<Position> {
+    let mut parts = text.split(' ');
+    let started_at = parts.next()?.parse().ok()?;
+    let key = ExecutionKey { shard: parts.next()?.parse().ok()?, number: parts.next()?.parse().ok()? };
+    Some(Position { started_at, key })
+}

@@ -1,0 +1,123 @@
+//! Logs from the store: a whole one folded, or a page of history.
+
+use machine::codec::{self, Reader};
+use asl::Payload;
+use machine::{Body, Execution, Record, TaskId, history};
+use store::{EventRange, ExecutionKey, StoredChunk};
+
+use crate::api::{History, HistoryQuery};
+use crate::slots::Live;
+use crate::{Engine, Error, Result};
+
+/// A page of history is read until its chunks reach this, so that one answer's memory has a bound.
+const PAGE_BYTES: usize = 8 << 20;
+
+/// Folds an execution's log.
+pub(crate) async fn load(engine: &Engine, key: ExecutionKey) -> Result<Option<Live>> {
+    let chunks = engine.store.load(key, 0).await?;
+    let Some(last) = chunks.last() else { return Ok(None) };
+    let seq = last.seq + 1;
+    let mut reader = Reader::default();
+    let mut records = Vec::new();
+    for StoredChunk { seq, chunk } in &chunks {
+        reader.take(*seq, &chunk.payloads).map_err(damaged)?;
+        records.extend(codec::records(&chunk.records).map_err(damaged)?);
+    }
+    let records = reader.resolve(records).map_err(damaged)?;
+    let execution = Execution::fold(&records);
+    drop(records);
+    let Some(started) = execution.started.as_ref() else {
+        return Err(Error::Internal(format!("the log of {key} does not begin with its start")));
+    };
+    let program = engine.programs.get(engine, started.definition).await?;
+    let writer = reader.into_writer();
+    Ok(Some(Live { execution, program, writer, seq, open: store::OpenChange::Keep }))
+}
+
+/// What a task was asked, from the chunk that scheduled it.
+pub(crate) async fn task_input(engine: &Engine, key: ExecutionKey, task: TaskId) -> Result<Option<Payload>> {
+    let range = EventRange { first: task, last: task, newest_first: false, max_bytes: PAGE_BYTES };
+    let chunks = engine.store.load_events(key, range).await?;
+    let records = resolve(engine, key, &chunks).await?;
+    for (StoredChunk { chunk, .. }, records) in chunks.iter().zip(records) {
+        let events = records.into_iter().filter(|record| record.body.is_event()).zip(chunk.first_event..);
+        for (record, id) in events {
+            if let (true, Body::TaskScheduled(scheduled)) = (id == task, record.body) {
+                return Ok(Some(scheduled.parameters));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The first and the last records of an execution, which tell all that DescribeExecution shows.
+pub(crate) async fn load_ends(engine: &Engine, key: ExecutionKey) -> Result<Vec<Record>> {
+    let chunks = engine.store.load_ends(key).await?;
+    resolve(engine, key, &chunks).await.map(|chunks| chunks.into_iter().flatten().collect())
+}
+
+/// The records of some chunks; payloads that lie in others are fetched.
+async fn resolve(engine: &Engine, key: ExecutionKey, chunks: &[StoredChunk]) -> Result<Vec<Vec<Record>>> {
+    let mut reader = Reader::default();
+    let mut parsed = Vec::with_capacity(chunks.len());
+    for StoredChunk { seq, chunk } in chunks {
+        reader.take(*seq, &chunk.payloads).map_err(damaged)?;
+        parsed.push(codec::records(&chunk.records).map_err(damaged)?);
+    }
+    let missing: Vec<u32> = parsed.iter().flat_map(|records| reader.missing(records)).collect();
+    if !missing.is_empty() {
+        for StoredChunk { seq, chunk } in engine.store.load_seqs(key, &missing).await? {
+            reader.take(seq, &chunk.payloads).map_err(damaged)?;
+        }
+    }
+    parsed.into_iter().map(|records| reader.resolve(records).map_err(damaged)).collect()
+}
+
+/// A page of history events.
+pub(crate) async fn page(
+    engine: &Engine,
+    key: ExecutionKey,
+    definition: [u8; 32],
+    query: &HistoryQuery,
+) -> Result<History> {
+    // One more than the page holds: whether there is a next page, and where it begins.
+    let limit = query.limit as u64;
+    let (first, last) = match (query.reverse, query.from) {
+        (false, from) => (from.unwrap_or(1), from.unwrap_or(1).saturating_add(limit)),
+        (true, Some(from)) => (from.saturating_sub(limit).max(1), from),
+        (true, None) => (1, u64::MAX),
+    };
+    let range = EventRange { first, last, newest_first: query.reverse, max_bytes: PAGE_BYTES };
+    let chunks = engine.store.load_events(key, range).await?;
+    let records = resolve(engine, key, &chunks).await?;
+    let program = engine.programs.get(engine, definition).await?;
+    let view = history::View { program: &program, data: query.data, region: &engine.settings.region };
+    let mut events = Vec::new();
+    let mut next = None;
+    // Where a page goes on that ends because its chunks are large.
+    let mut cut = None;
+    for (StoredChunk { chunk, .. }, records) in chunks.iter().zip(records) {
+        let visible = records.iter().filter(|record| record.body.is_event()).zip(chunk.first_event..);
+        let mut shown: Vec<_> = visible.filter(|(_, id)| (first..=last).contains(id)).collect();
+        if query.reverse {
+            shown.reverse();
+        }
+        let room = query.limit - events.len();
+        next = shown.get(room).map(|(_, id)| *id);
+        events.extend(shown.into_iter().take(room).filter_map(|(record, id)| history::event(view, id, record)));
+        if next.is_some() {
+            break;
+        }
+        let end = chunk.first_event + u64::from(chunk.events);
+        cut = if query.reverse { chunk.first_event.checked_sub(1).filter(|id| *id > 0) } else { Some(end) };
+    }
+    let read: usize = chunks.iter().map(|stored| stored.chunk.size()).sum();
+    if next.is_none() && read >= PAGE_BYTES {
+        next = cut;
+    }
+    Ok(History { events, next })
+}
+
+fn damaged(error: codec::CodecError) -> Error {
+    Error::Internal(error.to_string())
+}

@@ -1,0 +1,379 @@
+//! The catalogue: state machines and activities, their tags, and the names they may have.
+
+use std::sync::Arc;
+
+use asl::CheckOptions;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::{Expect, Item, ItemChange, ItemKind, Put};
+use uuid::Uuid;
+
+use crate::api::{Activity, CreateStateMachine, MachineStatus, MachineType, Page, StateMachine, UpdateStateMachine};
+use crate::arn::{Arn, arn, split_qualifier};
+use crate::{Engine, Error, Result, programs};
+
+/// How often a change is tried again when another one came between.
+const CHANGE_ATTEMPTS: usize = 8;
+
+/// The scope of the markers of machines that are being deleted.
+const DELETING: &str = "deleting";
+
+/// Where an item's name is unique.
+fn scope(account: &str, region: &str) -> String {
+    format!("{account}/{region}")
+}
+
+impl Engine {
+    /// Idempotent: the same parameters again give the same machine.
+    pub async fn create_state_machine(&self, request: CreateStateMachine) -> Result<StateMachine> {
+        check_name(&request.name)?;
+        let definition = self.compile(&request.definition, request.machine_type)?;
+        let now = self.clock.now();
+        let machine = StateMachine {
+            arn: arn(&self.settings.region, &request.account, "stateMachine", &request.name).into(),
+            name: request.name,
+            machine_type: request.machine_type,
+            status: MachineStatus::Active,
+            role: request.role.into(),
+            definition,
+            created_at: now,
+            updated_at: now,
+            revision_id: None,
+            logging: request.logging,
+            tracing: request.tracing,
+            encryption: request.encryption,
+            tags: request.tags,
+        };
+        let item = self.machine_item(&machine)?;
+        match self.store.put_item(item, Expect::Absent, vec![(definition, request.definition)]).await? {
+            Put::Done { .. } => {}
+            Put::Conflict(None) => return Err(Error::Internal("an item conflicts with nothing".into())),
+            Put::Conflict(Some((existing, _))) => {
+                let existing: StateMachine = decode(&existing.body)?;
+                if existing.status == MachineStatus::Deleting {
+                    return Err(Error::StateMachineDeleting(existing.arn.to_string()));
+                }
+                let same = existing.definition == machine.definition
+                    && existing.machine_type == machine.machine_type
+                    && existing.logging == machine.logging
+                    && existing.tracing == machine.tracing
+                    && existing.encryption == machine.encryption
+                    && existing.tags == machine.tags;
+                // AWS does not compare the role: a different one with the same definition is the same machine.
+                return if same { Ok(existing) } else { Err(Error::StateMachineAlreadyExists(existing.arn.to_string())) };
+            }
+        }
+        self.cache_machine(&machine);
+        Ok(machine)
+    }
+
+    pub async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<StateMachine> {
+        let mut definitions = Vec::new();
+        let machine_type = self.state_machine(&request.arn).await?.machine_type;
+        let definition = match &request.definition {
+            Some(text) => {
+                let hash = self.compile(text, machine_type)?;
+                definitions.push((hash, text.clone()));
+                Some(hash)
+            }
+            None => None,
+        };
+        let change = |machine: &mut StateMachine| {
+            let set = |to: &mut Option<Value>, from: &Option<Value>| {
+                if from.is_some() {
+                    to.clone_from(from);
+                }
+            };
+            machine.definition = definition.unwrap_or(machine.definition);
+            if let Some(role) = &request.role {
+                machine.role = role.as_str().into();
+            }
+            set(&mut machine.logging, &request.logging);
+            set(&mut machine.tracing, &request.tracing);
+            set(&mut machine.encryption, &request.encryption);
+            machine.updated_at = self.clock.now();
+            machine.revision_id = Some(Uuid::new_v4().to_string());
+        };
+        self.change_machine(&request.arn, definitions, change).await
+    }
+
+    /// By its ARN; a version's or alias's qualifier names nothing yet.
+    pub async fn state_machine(&self, machine: &str) -> Result<StateMachine> {
+        let machine = self.cached_machine(machine).await?;
+        Ok(StateMachine::clone(&machine))
+    }
+
+    pub(crate) async fn cached_machine(&self, machine: &str) -> Result<Arc<StateMachine>> {
+        if let Some(cached) = self.machines.lock().expect("no panic while held").get(machine) {
+            return Ok(cached.clone());
+        }
+        Arn::of_kind(machine, &["stateMachine"])?;
+        let (_, machine) = self.stored_machine(machine).await?;
+        Ok(self.cache_machine(&machine))
+    }
+
+    fn cache_machine(&self, machine: &StateMachine) -> Arc<StateMachine> {
+        let machine = Arc::new(machine.clone());
+        self.machines.lock().expect("no panic while held").put(machine.arn.clone(), machine.clone());
+        machine
+    }
+
+    async fn stored_machine(&self, machine: &str) -> Result<(u64, StateMachine)> {
+        let missing = || Error::StateMachineDoesNotExist(machine.to_owned());
+        let parsed = Arn::parse(machine)?;
+        if split_qualifier(machine).1.is_some() {
+            return Err(missing());
+        }
+        let place = scope(parsed.account, parsed.region);
+        let (item, revision) = self.store.item(ItemKind::Machine, &place, parsed.rest).await?.ok_or_else(missing)?;
+        Ok((revision, decode(&item.body)?))
+    }
+
+    async fn change_machine(
+        &self,
+        machine: &str,
+        definitions: Vec<([u8; 32], String)>,
+        change: impl Fn(&mut StateMachine),
+    ) -> Result<StateMachine> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let (revision, mut current) = self.stored_machine(machine).await?;
+            if current.status == MachineStatus::Deleting {
+                return Err(Error::StateMachineDeleting(machine.to_owned()));
+            }
+            change(&mut current);
+            let item = self.machine_item(&current)?;
+            if let Put::Done { .. } = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await? {
+                self.cache_machine(&current);
+                return Ok(current);
+            }
+        }
+        Err(Error::Internal(format!("{machine} is changed too often at once")))
+    }
+
+    fn machine_item(&self, machine: &StateMachine) -> Result<Item> {
+        let parsed = Arn::parse(&machine.arn)?;
+        Ok(Item {
+            kind: ItemKind::Machine,
+            scope: scope(parsed.account, parsed.region),
+            name: machine.name.clone(),
+            created_at: machine.created_at,
+            body: encode(machine)?,
+            definition: Some(machine.definition),
+        })
+    }
+
+    pub async fn list_state_machines(
+        &self,
+        account: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<StateMachine>> {
+        self.list_items(ItemKind::Machine, account, after, limit).await
+    }
+
+    async fn list_items<T: DeserializeOwned>(
+        &self,
+        kind: ItemKind,
+        account: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<T>> {
+        let page = self.store.items(kind, &scope(account, &self.settings.region), after, limit).await?;
+        let next = page.items.last().filter(|_| page.more).map(|(item, _)| item.name.clone());
+        let items = page.items.iter().map(|(item, _)| decode(&item.body)).collect::<Result<Vec<T>>>()?;
+        Ok(Page { items, next })
+    }
+
+    /// Gone at once where nothing runs; otherwise it is `DELETING` until its last execution ends. Deleting what is not
+    /// there is no mistake.
+    pub async fn delete_state_machine(&self, machine: &str) -> Result<()> {
+        Arn::of_kind(machine, &["stateMachine"])?;
+        let (revision, mut current) = match self.stored_machine(machine).await {
+            Err(Error::StateMachineDoesNotExist(_)) => return Ok(()),
+            found => found?,
+        };
+        current.status = MachineStatus::Deleting;
+        let item = self.machine_item(&current)?;
+        let changes = vec![
+            ItemChange::Put { item, expect: Expect::Revision(revision) },
+            ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any },
+        ];
+        self.store.change_items(changes, Vec::new()).await?;
+        self.cache_machine(&current);
+        self.deleting.lock().expect("no panic while held").insert(current.arn.clone());
+        self.delete_when_idle(machine).await;
+        Ok(())
+    }
+
+    /// Takes a machine that is `DELETING` away when nothing runs any more.
+    pub(crate) async fn delete_when_idle(&self, machine: &str) {
+        let Ok(parsed) = Arn::parse(machine) else { return };
+        match self.store.has_running(machine).await {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => return tracing::warn!(machine, %error, "a state machine cannot be deleted yet"),
+        }
+        let gone = |kind, scope: String, name: &str| ItemChange::Delete { kind, scope, name: name.into(), expect: Expect::Any };
+        let changes = vec![
+            gone(ItemKind::Machine, scope(parsed.account, parsed.region), parsed.rest),
+            gone(ItemKind::Setting, DELETING.into(), machine),
+        ];
+        if let Err(error) = self.store.change_items(changes, Vec::new()).await {
+            return tracing::warn!(machine, %error, "a state machine cannot be deleted yet");
+        }
+        self.machines.lock().expect("no panic while held").pop(machine);
+        self.deleting.lock().expect("no panic while held").remove(machine);
+    }
+
+    /// The text of a definition.
+    pub async fn definition(&self, hash: [u8; 32]) -> Result<Arc<str>> {
+        let text = self.store.definition(hash).await?;
+        text.map(Into::into).ok_or_else(|| Error::Internal("a definition is missing from the store".into()))
+    }
+
+    /// Checks a definition and keeps its program; its hash.
+    fn compile(&self, text: &str, machine_type: MachineType) -> Result<[u8; 32]> {
+        let machine_type = match machine_type {
+            MachineType::Standard => asl::MachineType::Standard,
+            MachineType::Express => asl::MachineType::Express,
+        };
+        let checked = asl::check(text, &CheckOptions { machine_type, ..CheckOptions::default() });
+        if !checked.is_valid() {
+            return Err(Error::InvalidDefinition(checked.diagnostics));
+        }
+        let hash = programs::hash(text);
+        match (checked.program, checked.unsupported) {
+            (Some(program), _) => self.programs.put(hash, Arc::new(program)),
+            (None, reason) => return Err(Error::Unsupported(reason.unwrap_or_default())),
+        }
+        Ok(hash)
+    }
+
+    /// Idempotent: the same name again gives the same activity.
+    pub async fn create_activity(
+        &self,
+        account: &str,
+        name: &str,
+        tags: Vec<(String, String)>,
+        encryption: Option<Value>,
+    ) -> Result<Activity> {
+        check_name(name)?;
+        let region = &self.settings.region;
+        let arn = arn(region, account, "activity", name).into();
+        let activity = Activity { arn, name: name.to_owned(), created_at: self.clock.now(), encryption, tags };
+        let item = Item {
+            kind: ItemKind::Activity,
+            scope: scope(account, region),
+            name: name.to_owned(),
+            created_at: activity.created_at,
+            body: encode(&activity)?,
+            definition: None,
+        };
+        match self.store.put_item(item, Expect::Absent, Vec::new()).await? {
+            Put::Conflict(Some((existing, _))) => decode(&existing.body),
+            _ => Ok(activity),
+        }
+    }
+
+    pub async fn activity(&self, activity: &str) -> Result<Activity> {
+        let parsed = Arn::of_kind(activity, &["activity"])?;
+        let item = self.store.item(ItemKind::Activity, &scope(parsed.account, parsed.region), parsed.rest).await?;
+        let (item, _) = item.ok_or_else(|| Error::ActivityDoesNotExist(activity.to_owned()))?;
+        decode(&item.body)
+    }
+
+    pub async fn list_activities(
+        &self,
+        account: &str,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Activity>> {
+        self.list_items(ItemKind::Activity, account, after, limit).await
+    }
+
+    /// Deleting what is not there is no mistake.
+    pub async fn delete_activity(&self, activity: &str) -> Result<()> {
+        let parsed = Arn::of_kind(activity, &["activity"])?;
+        let place = scope(parsed.account, parsed.region);
+        self.store.delete_item(ItemKind::Activity, &place, parsed.rest, Expect::Any).await?;
+        Ok(())
+    }
+
+    /// The tags of a state machine or activity.
+    pub async fn tags(&self, resource: &str) -> Result<Vec<(String, String)>> {
+        match Arn::of_kind(resource, &["stateMachine", "activity"])?.kind {
+            "activity" => Ok(self.activity(resource).await?.tags),
+            _ => Ok(self.state_machine(resource).await?.tags),
+        }
+    }
+
+    /// Sets and removes tags.
+    pub async fn change_tags(&self, resource: &str, add: Vec<(String, String)>, remove: Vec<String>) -> Result<()> {
+        let change = |tags: &mut Vec<(String, String)>| {
+            tags.retain(|(key, _)| !remove.contains(key) && !add.iter().any(|(new, _)| new == key));
+            tags.extend(add.iter().cloned());
+        };
+        if Arn::of_kind(resource, &["stateMachine", "activity"])?.kind == "stateMachine" {
+            self.change_machine(resource, Vec::new(), |machine| change(&mut machine.tags)).await?;
+            return Ok(());
+        }
+        let mut activity = self.activity(resource).await?;
+        change(&mut activity.tags);
+        let parsed = Arn::parse(resource)?;
+        let item = Item {
+            kind: ItemKind::Activity,
+            scope: scope(parsed.account, parsed.region),
+            name: activity.name.clone(),
+            created_at: activity.created_at,
+            body: encode(&activity)?,
+            definition: None,
+        };
+        self.store.put_item(item, Expect::Any, Vec::new()).await?;
+        Ok(())
+    }
+
+    /// Machines that were being deleted when the process ended.
+    pub(crate) async fn resume_deletions(&self) -> Result<()> {
+        loop {
+            let page = self.store.items(ItemKind::Setting, DELETING, None, 1000).await?;
+            for (item, _) in page.items {
+                self.deleting.lock().expect("no panic while held").insert(item.name.as_str().into());
+                self.delete_when_idle(&item.name).await;
+            }
+            if !page.more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The marker of a machine that is to go when nothing runs any more.
+fn deleting_marker(machine: &StateMachine) -> Item {
+    Item {
+        kind: ItemKind::Setting,
+        scope: DELETING.into(),
+        name: machine.arn.to_string(),
+        created_at: machine.created_at,
+        body: Vec::new(),
+        definition: None,
+    }
+}
+
+/// What AWS forbids in names, and their length.
+pub fn check_name(name: &str) -> Result<()> {
+    const FORBIDDEN: &str = " ?*<>{}[]\"#%\\^|~`$&,;:/";
+    let bad = |c: char| FORBIDDEN.contains(c) || c.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&c);
+    if name.is_empty() || name.chars().count() > 80 || name.chars().any(bad) {
+        return Err(Error::InvalidName(name.to_owned()));
+    }
+    Ok(())
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|e| Error::Internal(e.to_string()))
+}
+
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|e| Error::Internal(format!("an item of the catalogue: {e}")))
+}

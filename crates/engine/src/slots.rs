@@ -1,0 +1,188 @@
+//! Executions in memory. A slot is one execution's mailbox and, while it is worth keeping, its folded state; all that
+//! arrives while a turn is being committed is taken together by the next one.
+//!
+//! A busy slot has a driver. A parked one may be dropped at any time: its log is in the store.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use asl::Program;
+use lru::LruCache;
+use machine::codec::Writer;
+use machine::{Execution, Input, Verdict};
+use store::ExecutionKey;
+use tokio::sync::oneshot;
+
+use crate::Result;
+use crate::api::ExecutionDescription;
+
+/// Something for an execution, and who wants to know what came of it.
+pub(crate) struct Mail {
+    pub input: Input,
+    pub reply: Option<oneshot::Sender<Result<Verdict>>>,
+}
+
+/// A folded execution with what is needed to write its next chunk.
+pub(crate) struct Live {
+    pub execution: Execution,
+    pub program: Arc<Program>,
+    pub writer: Writer,
+    /// The next chunk's number.
+    pub seq: u32,
+    /// As the store's `open` row says it.
+    pub open: store::OpenChange,
+}
+
+pub(crate) struct Slot {
+    pub key: ExecutionKey,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    mail: Vec<Mail>,
+    driven: bool,
+    live: Option<Box<Live>>,
+    description: Option<Arc<ExecutionDescription>>,
+}
+
+impl Slot {
+    fn new(key: ExecutionKey) -> Arc<Slot> {
+        Arc::new(Slot { key, inner: Mutex::default() })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no panic while held")
+    }
+
+    /// The driver takes what there is.
+    pub fn take(&self) -> (Vec<Mail>, Option<Box<Live>>) {
+        let mut inner = self.lock();
+        (std::mem::take(&mut inner.mail), inner.live.take())
+    }
+
+    /// What has been committed, for those who only look.
+    pub fn description(&self) -> Option<Arc<ExecutionDescription>> {
+        self.lock().description.clone()
+    }
+
+    pub fn describe(&self, description: Arc<ExecutionDescription>) {
+        self.lock().description = Some(description);
+    }
+
+    /// Whether it is worth keeping in memory while it waits.
+    pub fn is_small(&self) -> bool {
+        self.lock().live.as_ref().is_none_or(|live| crate::describe::is_small(&live.execution))
+    }
+
+    pub fn put_back(&self, live: Box<Live>) {
+        self.lock().live = Some(live);
+    }
+}
+
+/// All slots.
+pub(crate) struct Slots {
+    inner: Mutex<Maps>,
+    resident: usize,
+}
+
+struct Maps {
+    busy: HashMap<ExecutionKey, Arc<Slot>>,
+    parked: LruCache<ExecutionKey, Arc<Slot>>,
+    by_arn: HashMap<Arc<str>, ExecutionKey>,
+}
+
+impl Slots {
+    pub fn new(resident: usize) -> Slots {
+        let maps = Maps { busy: HashMap::new(), parked: LruCache::unbounded(), by_arn: HashMap::new() };
+        Slots { inner: Mutex::new(maps), resident: resident.max(NonZeroUsize::MIN.get()) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Maps> {
+        self.inner.lock().expect("no panic while held")
+    }
+
+    /// A slot for an execution that begins now; its driver is the caller.
+    pub fn begin(&self, key: ExecutionKey) -> Arc<Slot> {
+        let slot = Slot::new(key);
+        slot.lock().driven = true;
+        self.lock().busy.insert(key, slot.clone());
+        slot
+    }
+
+    /// Takes back an execution that did not come to be.
+    pub fn abandon(&self, slot: &Slot) {
+        self.lock().busy.remove(&slot.key);
+    }
+
+    /// Leaves mail. `Some` where the slot has no driver: the caller becomes it.
+    pub fn post(&self, key: ExecutionKey, mail: Mail) -> Option<Arc<Slot>> {
+        let mut maps = self.lock();
+        let slot = match maps.busy.get(&key) {
+            Some(slot) => slot.clone(),
+            None => {
+                let slot = maps.parked.pop(&key).unwrap_or_else(|| Slot::new(key));
+                maps.busy.insert(key, slot.clone());
+                slot
+            }
+        };
+        let mut inner = slot.lock();
+        inner.mail.push(mail);
+        let undriven = !std::mem::replace(&mut inner.driven, true);
+        drop(inner);
+        undriven.then_some(slot)
+    }
+
+    /// The driver wants to leave: true where nothing has come in meanwhile. `keep` says whether it may come again soon.
+    pub fn park(&self, slot: &Arc<Slot>, keep: bool) -> bool {
+        let mut maps = self.lock();
+        let mut inner = slot.lock();
+        if !inner.mail.is_empty() {
+            return false;
+        }
+        inner.driven = false;
+        let arn = inner.description.as_ref().map(|d| d.arn.clone());
+        drop(inner);
+        maps.busy.remove(&slot.key);
+        if !keep {
+            maps.forget(arn);
+            return true;
+        }
+        if let Some(arn) = arn {
+            maps.by_arn.insert(arn, slot.key);
+        }
+        maps.parked.put(slot.key, slot.clone());
+        while maps.parked.len() > self.resident {
+            let Some((_, old)) = maps.parked.pop_lru() else { break };
+            let arn = old.description().map(|d| d.arn.clone());
+            maps.forget(arn);
+        }
+        true
+    }
+
+    /// What has been committed of an execution that is in memory.
+    pub fn description(&self, arn: &str) -> Option<Arc<ExecutionDescription>> {
+        let maps = self.lock();
+        let key = maps.by_arn.get(arn)?;
+        let slot = maps.busy.get(key).or_else(|| maps.parked.peek(key))?;
+        slot.description()
+    }
+
+    pub fn key(&self, arn: &str) -> Option<ExecutionKey> {
+        self.lock().by_arn.get(arn).copied()
+    }
+
+    /// How many have a driver.
+    pub fn busy(&self) -> usize {
+        self.lock().busy.len()
+    }
+}
+
+impl Maps {
+    fn forget(&mut self, arn: Option<Arc<str>>) {
+        if let Some(arn) = arn {
+            self.by_arn.remove(&arn);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! AWS's limits on what one execution may hold; each can be raised by a setting.
+
+/// No wait, timeout or heartbeat is longer than AWS's own default for `TimeoutSeconds`.
+pub const LONGEST_SECONDS: u64 = 99_999_999;
+
+/// What one execution may hold.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Input, output and result of a state or task, in bytes of UTF-8.
+    pub payload_bytes: usize,
+    /// History events of one execution; the last one is kept for the failure.
+    pub events: u64,
+    /// Iterations of an inline Map that run at once, however high its MaxConcurrency.
+    pub inline_concurrency: u32,
+    /// How far ahead a Wait may end, in seconds. AWS refuses what does not fit 31 bits of seconds.
+    pub wait_seconds: u64,
+    /// Records that one turn may write before others have their turn.
+    pub turn_records: usize,
+    /// Bytes of new payloads that one turn may write before others have their turn.
+    pub turn_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            payload_bytes: 262_144,
+            events: 25_000,
+            inline_concurrency: 40,
+            wait_seconds: 2_147_483_647,
+            turn_records: 10_000,
+            turn_bytes: 16 << 20,
+        }
+    }
+}

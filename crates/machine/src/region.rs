@@ -1,0 +1,163 @@
+//! Regions: the branches of a Parallel and the iterations of a Map, from their opening to their end.
+//!
+//! In AWS's histories a region's own Succeeded event stands beside the chain, an iteration that takes a freed slot
+//! comes from the last event inside the one that freed it, and when one branch fails the others are aborted.
+
+use asl::{Kind, Map, Payload};
+use crate::execution::Phase;
+use crate::failure::{self, Failure};
+use crate::record::{Body, FrameId};
+use crate::states;
+use crate::turn::{Going, Walk, start_of};
+
+/// The region has just started: a Parallel's branches exist and may go on.
+pub(crate) fn opened(walk: &mut Walk, id: FrameId) {
+    let region = walk.execution.frame(id).region.as_ref().expect("just started");
+    let children = region.children.clone();
+    walk.ready.extend(children);
+    walk.ready.insert(id);
+}
+
+/// Opens what may be opened, and ends the region when all is done. Tells whether the frame can go on.
+pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
+    let program = walk.program;
+    let state = walk.execution.frame(id).state;
+    if let Kind::Map(map) = &program.state(state).kind
+        && !fill(walk, id, map)?
+    {
+        return Ok(false);
+    }
+    let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
+    let is_map = matches!(walk.kind(id), Kind::Map(_));
+    let all_done = if is_map {
+        region.succeeded + region.failed == region.length
+    } else {
+        region.children.iter().all(|child| walk.execution.frame(*child).phase == Phase::Done)
+    };
+    if !all_done {
+        return Ok(false);
+    }
+    if region.joined.is_none() {
+        let frame = walk.execution.frame(id);
+        let last = region.children.iter().map(|child| walk.execution.frame(*child).last_event).max();
+        let previous = if is_map { frame.last_event } else { last.unwrap_or(frame.last_event) };
+        walk.emit_after(id, previous, Body::RegionSucceeded)?;
+    }
+    let result = result(walk, id);
+    let scene = walk.scene(id);
+    let decision = scene.within_limit(result, &scene.state.name).and_then(|r| states::end_work(&scene, r));
+    walk.follow(id, decision)?;
+    Ok(true)
+}
+
+/// Starts iterations while slots are free. False where the Map itself has failed over it.
+fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
+    let most = match states::map::concurrency(&walk.scene(id), map) {
+        Ok(most) => most,
+        Err(failure) => return walk.fail(id, failure).map(|()| false),
+    };
+    loop {
+        let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
+        let index = region.children.len() as u32;
+        if index >= region.length || region.running() >= most {
+            return Ok(true);
+        }
+        let previous = region.freed_by;
+        let input = match states::map::iteration_input(walk.scene(id), map, index) {
+            Ok(input) => input,
+            Err(failure) => return walk.fail(id, failure).map(|()| false),
+        };
+        let child = walk.execution.free_frame();
+        let start = start_of(walk.program, map.processor);
+        walk.emit_after(id, previous, Body::IterationStarted { index, child, start, input })?;
+        walk.ready.insert(child);
+    }
+}
+
+/// The outputs in order; an iteration whose failure was tolerated has none.
+fn result(walk: &Walk, id: FrameId) -> Payload {
+    let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
+    let done = region.children.iter().map(|child| walk.execution.frame(*child)).filter(|f| f.phase != Phase::Failed);
+    let texts: Vec<&str> = done.map(|frame| frame.data.text().as_ref()).collect();
+    Payload::trusted(format!("[{}]", texts.join(",")))
+}
+
+/// A branch or iteration has come to its end.
+pub(crate) fn child_done(walk: &mut Walk, parent: FrameId, child: FrameId) -> Going {
+    if let Kind::Map(_) = walk.kind(parent) {
+        let frame = walk.execution.frame(child);
+        let (index, previous) = (frame.index, frame.last_event);
+        walk.emit_after(parent, previous, Body::IterationSucceeded { index })?;
+    }
+    walk.ready.insert(parent);
+    Ok(())
+}
+
+/// A branch or iteration has failed, and nobody inside it has caught that.
+pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut failure: Failure) -> Going {
+    let program = walk.program;
+    let state = walk.execution.frame(parent).state;
+    let (index, previous) = (walk.execution.frame(child).index, walk.execution.frame(child).last_event);
+    if let Kind::Map(map) = &program.state(state).kind {
+        walk.emit_after(parent, previous, Body::IterationFailed { index })?;
+        let region = walk.execution.frame(parent).region.as_ref().expect("its child has just failed");
+        let failed = f64::from(region.failed);
+        match states::map::tolerance(&walk.scene(parent), map, region.length) {
+            Ok(Some(most)) if failed <= most => {
+                walk.ready.insert(parent);
+                return Ok(());
+            }
+            Ok(Some(_)) => {
+                failure = Failure::new(
+                    failure::EXCEED_TOLERATED_FAILURE_THRESHOLD,
+                    "The specified tolerated failure threshold was exceeded",
+                )
+            }
+            Ok(None) => {}
+            Err(own) => return walk.fail(parent, own),
+        }
+    }
+    abort_state(walk, child, previous)?;
+    let region = walk.execution.frame(parent).region.as_ref().expect("its child has just failed");
+    for sibling in region.children.clone() {
+        if sibling != child {
+            abort(walk, sibling, previous)?;
+        }
+    }
+    walk.fail_from(parent, previous, failure)
+}
+
+/// Stops a line of control from outside, and all that it has opened.
+fn abort(walk: &mut Walk, id: FrameId, previous: u64) -> Going {
+    let frame = walk.execution.frame(id);
+    if matches!(frame.phase, Phase::Done | Phase::Joined | Phase::Failed | Phase::Aborted | Phase::Free) {
+        return Ok(());
+    }
+    let (index, parent) = (frame.index, frame.parent.expect("the machine itself is not aborted here"));
+    if let Kind::Map(_) = walk.kind(parent) {
+        walk.emit_after(parent, previous, Body::IterationAborted { index })?;
+    }
+    let children = walk.execution.frame(id).region.as_ref().map(|region| region.children.clone());
+    for child in children.into_iter().flatten() {
+        abort(walk, child, previous)?;
+    }
+    abort_state(walk, id, previous)
+}
+
+/// The Aborted event of the state a frame is in, where that state's type has one.
+fn abort_state(walk: &mut Walk, id: FrameId, previous: u64) -> Going {
+    walk.ready.remove(&id);
+    let frame = walk.execution.frame(id);
+    if frame.phase == Phase::Enter {
+        return Ok(());
+    }
+    if let Phase::Working(task) = frame.phase {
+        walk.abandon(task);
+    }
+    let body = match walk.kind(id) {
+        Kind::Task(_) | Kind::Wait(_) => Body::StateAborted,
+        Kind::Parallel(_) | Kind::Map(_) if walk.execution.frame(id).phase == Phase::InRegion => Body::RegionAborted,
+        _ => return Ok(()),
+    };
+    walk.emit_after(id, previous, body).map(drop)
+}

@@ -1,0 +1,168 @@
+//! What a state sees while it decides: itself, its data, the context object, chance.
+//!
+//! The context object is made only when a path asks for it, and a token is sealed only then.
+
+use std::cell::OnceCell;
+
+use asl::eval::{Context, Draws, EvalError, Variables};
+use asl::{Kind, Payload, Program, State};
+use jiff::{Timestamp as Instant, ToSpan};
+use serde_json::{Map, Value, json};
+
+use crate::execution::{Execution, Frame};
+use crate::record::{FrameId, Timestamp};
+use crate::stamp::{Draw, Stamp};
+use crate::{Failure, failure};
+
+pub(crate) struct Scene<'a> {
+    pub execution: &'a Execution,
+    pub program: &'a Program,
+    pub stamp: &'a Stamp<'a>,
+    pub id: FrameId,
+    pub frame: &'a Frame,
+    pub state: &'a State,
+    /// The iteration whose ItemSelector is evaluated, where the frame is still the Map's own.
+    pub item: Option<(u32, &'a Value)>,
+    context: OnceCell<Value>,
+    whole_context: OnceCell<Value>,
+}
+
+impl<'a> Scene<'a> {
+    pub fn new(execution: &'a Execution, program: &'a Program, stamp: &'a Stamp<'a>, id: FrameId) -> Scene<'a> {
+        let frame = execution.frame(id);
+        let state = program.state(frame.state);
+        Scene { execution, program, stamp, id, frame, state, item: None, context: OnceCell::new(), whole_context: OnceCell::new() }
+    }
+
+    pub fn with_item(mut self, index: u32, value: &'a Value) -> Scene<'a> {
+        self.item = Some((index, value));
+        self
+    }
+
+    /// Chance for this frame after the last event; `field` keeps two draws of one state apart.
+    pub fn draw(&self, field: u32) -> Draw {
+        let item = self.item.map_or(0, |(index, _)| u64::from(index) + 1);
+        Draw::new(self.stamp, self.execution.events, (u64::from(self.id.0) << 40) ^ (u64::from(field) << 32) ^ item)
+    }
+
+    /// AWS's words around a failed evaluation.
+    pub fn failure(&self, error: EvalError) -> Failure {
+        let failure = Failure::new(error.error, error.cause(&self.state.name, self.frame.entered));
+        if error.error == failure::RUNTIME { failure.terminal() } else { failure }
+    }
+
+    /// Refuses what is larger than a payload may be.
+    pub fn within_limit(&self, payload: Payload, name: &str) -> Result<Payload, Failure> {
+        if payload.text().len() > self.stamp.limits.payload_bytes {
+            return Err(too_large(name).terminal());
+        }
+        Ok(payload)
+    }
+
+    fn map_item(&self) -> Option<Value> {
+        if let Some((index, value)) = self.item {
+            return Some(json!({"Item": {"Index": index, "Value": value}}));
+        }
+        let mut frame = self.frame;
+        while let Some(parent) = frame.parent {
+            let index = frame.index;
+            frame = self.execution.frame(parent);
+            if matches!(self.program.state(frame.state).kind, Kind::Map(_)) {
+                let items = frame.region.as_ref()?.items.value();
+                return Some(json!({"Item": {"Index": index, "Value": items.get(index as usize)?}}));
+            }
+        }
+        None
+    }
+
+    fn make_context(&self) -> Value {
+        let started = self.execution.started.as_ref().expect("a frame exists after ExecutionStarted");
+        let mut execution = Map::new();
+        execution.insert("Id".into(), started.arn.as_ref().into());
+        execution.insert("Input".into(), started.input.value().clone());
+        execution.insert("StartTime".into(), rfc3339(self.execution.started_at).into());
+        execution.insert("Name".into(), started.name.as_ref().into());
+        execution.insert("RoleArn".into(), started.role.as_ref().into());
+        execution.insert("RedriveCount".into(), 0.into());
+        let machine_name = started.machine.rsplit(':').next().unwrap_or_default();
+        let mut state = Map::new();
+        state.insert("Name".into(), self.state.name.as_ref().into());
+        state.insert("EnteredTime".into(), rfc3339(self.frame.entered_at).into());
+        if self.can_retry() {
+            state.insert("RetryCount".into(), self.frame.retries.iter().sum::<u32>().into());
+        }
+        let mut context = Map::new();
+        context.insert("Execution".into(), execution.into());
+        context.insert("StateMachine".into(), json!({"Id": started.machine.as_ref(), "Name": machine_name}));
+        context.insert("State".into(), state.into());
+        if let Some(map) = self.map_item() {
+            context.insert("Map".into(), map);
+        }
+        if self.waits_for_token() {
+            let token = (self.stamp.seal)(self.execution.events + 1, self.draw(u32::from(b't')).next());
+            context.insert("Task".into(), json!({"Token": token}));
+        }
+        context.into()
+    }
+
+    fn can_retry(&self) -> bool {
+        matches!(self.state.kind, Kind::Task(_) | Kind::Parallel(_) | Kind::Map(_))
+    }
+
+    /// Tokens exist for tasks that somebody may answer: callbacks and jobs.
+    fn waits_for_token(&self) -> bool {
+        match &self.state.kind {
+            Kind::Task(task) => match &task.resource.target {
+                asl::Target::Integration { pattern, .. } => *pattern != asl::Pattern::RequestResponse,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+impl Context for Scene<'_> {
+    fn value(&self) -> &Value {
+        self.context.get_or_init(|| self.make_context())
+    }
+
+    /// A Task that copies the whole context object sees no RedriveCount: AWS's recorded answers show none there,
+    /// though a path to it finds it.
+    fn whole(&self) -> &Value {
+        if !self.can_retry() {
+            return self.value();
+        }
+        self.whole_context.get_or_init(|| {
+            let mut whole = self.value().clone();
+            if let Some(execution) = whole.get_mut("Execution").and_then(Value::as_object_mut) {
+                execution.shift_remove("RedriveCount");
+            }
+            whole
+        })
+    }
+}
+
+impl Variables for Scene<'_> {
+    fn get(&self, _name: &str) -> Option<&Value> {
+        None
+    }
+}
+
+impl Draws for Draw {
+    fn next(&mut self) -> u128 {
+        Draw::next(self)
+    }
+}
+
+pub(crate) fn too_large(name: &str) -> Failure {
+    Failure::new(
+        failure::DATA_LIMIT_EXCEEDED,
+        format!("The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."),
+    )
+}
+
+/// `2024-01-31T12:00:00.123Z`.
+pub fn rfc3339(at: Timestamp) -> String {
+    let instant = Instant::UNIX_EPOCH.checked_add(at.milliseconds()).unwrap_or(Instant::UNIX_EPOCH);
+    format!("{instant:.3}")
+}

@@ -1,0 +1,16 @@
+//! Parallel: every branch gets the same input; the result is the array of their outputs.
+
+use asl::Parallel;
+
+use super::{Decision, Flow};
+use crate::scene::Scene;
+
+pub(super) fn begin(scene: &Scene, parallel: &Parallel) -> Decision {
+    let input = scene.input()?;
+    let items = match &parallel.parameters {
+        Some(parameters) => scene.template(parameters, &input)?,
+        None => input,
+    };
+    let branches = parallel.branches.iter().map(|scope| scene.program.scope(*scope).start_at.0).collect();
+    Ok(Flow::Open { length: parallel.branches.len() as u32, items, branches })
+}

@@ -1,0 +1,44 @@
+//! Task: something outside is to do the work. What it is asked for is decided here; who asks is the engine's matter.
+
+use asl::{Payload, Target, Task};
+
+use super::{Decision, Flow};
+use crate::record::Scheduled;
+use crate::scene::{Scene, too_large};
+use crate::Failure;
+
+pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
+    let input = scene.input()?;
+    let timeout_seconds = seconds(scene, &task.timeout_seconds, "TimeoutSecondsPath", &input)?;
+    let heartbeat_seconds = seconds(scene, &task.heartbeat_seconds, "HeartbeatSecondsPath", &input)?;
+    let parameters = match &task.parameters {
+        Some(parameters) => scene.template(parameters, &input)?,
+        None => input.clone(),
+    };
+    let parameters = scene.within_limit(parameters, &scene.state.name)?;
+    let credentials = match &task.credentials {
+        Some(credentials) => Some(scene.template(credentials, &input)?),
+        None => None,
+    };
+    Ok(Flow::Task(Box::new(Scheduled { parameters, timeout_seconds, heartbeat_seconds, credentials })))
+}
+
+fn seconds(
+    scene: &Scene,
+    amount: &Option<asl::Amount>,
+    field: &'static str,
+    input: &Payload,
+) -> Result<Option<u64>, Failure> {
+    Ok(scene.amount(amount, field, input)?.map(|seconds| seconds as u64))
+}
+
+/// A result that is too large is a failure of the task, named as AWS names it: by the function's ARN or the service.
+pub(crate) fn check_result(task: &Task, output: &Payload, payload_bytes: usize) -> Result<(), Failure> {
+    if output.text().len() <= payload_bytes {
+        return Ok(());
+    }
+    Err(match &task.resource.target {
+        Target::Integration { service, .. } => too_large(service),
+        _ => too_large(&task.resource.text),
+    })
+}

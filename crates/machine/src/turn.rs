@@ -1,0 +1,477 @@
+//! One turn: everything that waits for an execution is taken at once, and every line of control is driven until it
+//! waits for the outside world again.
+//!
+//! First the outcomes of all inputs and all due timers are recorded, then frames move, lowest first. Nothing here is
+//! kept between turns: what a turn leaves behind is its records, and what must be done for them its effects.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use asl::{Kind, Pattern, Payload, Program, StateId, Target, Transition};
+
+use crate::execution::{Execution, Phase};
+use crate::failure::{self, Failure};
+use crate::record::{Body, DebtKind, EventId, FrameId, Record, Stage, Started, TaskId, Timestamp};
+use crate::scene::Scene;
+use crate::stamp::Stamp;
+use crate::states::{self, Flow};
+use crate::{limits, region, retry};
+
+/// What happened outside.
+#[derive(Clone, Debug)]
+pub enum Input {
+    Start(Box<Started>),
+    /// News of a task.
+    Report { task: TaskId, report: Report },
+    /// StopExecution.
+    Stop { error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    /// The debt of this task is paid.
+    Settled { task: TaskId },
+    /// Nothing new: time has gone on, or the last turn's budget was used up.
+    Continue,
+}
+
+/// What is heard of a task.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// It was handed out: to a connector, or to an activity's worker.
+    Started { worker: Option<Arc<str>> },
+    /// A job or callback was accepted by its service, which answered this.
+    Submitted { output: Payload },
+    Succeeded { output: Payload },
+    Failed { error: Option<Arc<str>>, cause: Option<Arc<str>>, stage: Stage },
+    /// SendTaskHeartbeat: nothing is recorded, but the caller wants to know whether anybody still waits.
+    Heartbeat,
+}
+
+/// What is to be done once the turn's records are durable.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Carry the task out; `Execution::tasks` tells what it is.
+    StartTask { task: TaskId },
+    /// The task waits no longer and no report about it matters.
+    ForgetTask { task: TaskId },
+    /// A debt: the job or child is to be stopped, and then `Settled` reported.
+    CancelTask { task: TaskId },
+    /// The execution is over.
+    Finished,
+}
+
+/// What an input's caller is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Done,
+    /// No such task waits, or not any more.
+    NotWaiting,
+    /// The execution has ended, or was started before.
+    TooLate,
+}
+
+/// What a turn leaves.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub records: Vec<Record>,
+    pub effects: Vec<Effect>,
+    /// One for each input, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// The budget was used up: call again with `Continue`.
+    pub more: bool,
+}
+
+impl Execution {
+    /// Decides what follows from the inputs and from the time, and applies it.
+    pub fn turn(&mut self, program: &Program, inputs: Vec<Input>, stamp: &Stamp) -> Turn {
+        // History does not go backwards when the clock does.
+        let at = stamp.at.max(self.last_at);
+        let mut walk = Walk {
+            execution: self,
+            program,
+            stamp: &Stamp { at, ..*stamp },
+            turn: Turn::default(),
+            bytes: 0,
+            ready: BTreeSet::new(),
+        };
+        let all = walk.take_inputs(inputs).and_then(|()| walk.take_timers()).and_then(|()| walk.run());
+        if let Err(halt) = all {
+            walk.halt(halt);
+        }
+        walk.turn
+    }
+
+    /// When the next timer falls due, if nothing is heard before.
+    pub fn next_due(&self, program: &Program, stamp: &Stamp) -> Option<Timestamp> {
+        if self.is_over() {
+            return None;
+        }
+        let frames = self.frames.iter().filter_map(|frame| match frame.phase {
+            Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => Some(until),
+            _ => None,
+        });
+        let tasks = self.tasks.keys().filter_map(|task| self.task_due(*task, stamp).map(|(at, _)| at));
+        frames.chain(tasks).chain(self.deadline(program)).min()
+    }
+
+    /// When a task times out, and whether it is for a missed heartbeat.
+    fn task_due(&self, id: TaskId, stamp: &Stamp) -> Option<(Timestamp, bool)> {
+        let task = self.tasks.get(&id)?;
+        let started = task.started_at?;
+        let after = |from: Timestamp, seconds: Option<u64>| {
+            seconds.map(|s| from.saturating_add(s.min(limits::LONGEST_SECONDS) as i64 * 1000))
+        };
+        let heard = stamp.beats.get(&id).copied().unwrap_or(started).max(started).max(stamp.listening_since);
+        let timeout = after(started, task.timeout_seconds).map(|at| (at, false));
+        let heartbeat = after(heard, task.heartbeat_seconds).map(|at| (at, true));
+        timeout.into_iter().chain(heartbeat).min()
+    }
+}
+
+/// Why a turn stops before every line of control has come to rest: the execution is to end.
+pub(crate) enum Halt {
+    Failed { frame: FrameId, failure: Failure },
+    HistoryFull { frame: FrameId },
+}
+
+pub(crate) type Going<T = ()> = Result<T, Halt>;
+
+pub(crate) struct Walk<'a> {
+    pub execution: &'a mut Execution,
+    pub program: &'a Program,
+    pub stamp: &'a Stamp<'a>,
+    pub turn: Turn,
+    bytes: usize,
+    /// Frames that may go on.
+    pub ready: BTreeSet<FrameId>,
+}
+
+impl<'a> Walk<'a> {
+    /// Writes and applies a record of this frame; the chain of events goes on from the frame's last event.
+    pub fn emit(&mut self, frame: FrameId, body: Body) -> Going<EventId> {
+        let previous = self.execution.frame(frame).last_event;
+        self.emit_after(frame, previous, body)
+    }
+
+    /// The same with a chain that comes from elsewhere.
+    pub fn emit_after(&mut self, frame: FrameId, previous: EventId, body: Body) -> Going<EventId> {
+        if body.is_event() && self.execution.events + 1 >= self.stamp.limits.events {
+            return Err(Halt::HistoryFull { frame });
+        }
+        Ok(self.write(frame, previous, body))
+    }
+
+    fn write(&mut self, frame: FrameId, previous: EventId, body: Body) -> EventId {
+        let state = match self.execution.frames.get(frame.0 as usize) {
+            Some(frame) => frame.state,
+            None => self.program.scope(Program::ROOT).start_at,
+        };
+        self.bytes += size(&body);
+        let record = Record { at: self.stamp.at, frame, state, previous, body };
+        self.execution.apply(&record);
+        self.turn.records.push(record);
+        self.execution.events
+    }
+
+    pub fn scene(&self, frame: FrameId) -> Scene<'_> {
+        Scene::new(self.execution, self.program, self.stamp, frame)
+    }
+
+    pub fn kind(&self, frame: FrameId) -> &'a Kind {
+        &self.program.state(self.execution.frame(frame).state).kind
+    }
+
+    fn take_inputs(&mut self, inputs: Vec<Input>) -> Going {
+        // All verdicts are given even when one input ends the execution: the later ones are then too late.
+        let mut end = Ok(());
+        for input in inputs {
+            let verdict = match (&end, input) {
+                (Err(_), Input::Settled { .. } | Input::Continue) => Verdict::Done,
+                (Err(_), Input::Report { .. }) => Verdict::NotWaiting,
+                (Err(_), _) => Verdict::TooLate,
+                (Ok(()), input) => match self.take(input) {
+                    Ok(verdict) => verdict,
+                    Err(halt) => {
+                        end = Err(halt);
+                        Verdict::Done
+                    }
+                },
+            };
+            self.turn.verdicts.push(verdict);
+        }
+        end
+    }
+
+    fn take(&mut self, input: Input) -> Going<Verdict> {
+        match input {
+            Input::Start(_) if self.execution.started.is_some() => return Ok(Verdict::TooLate),
+            Input::Start(started) => {
+                self.write(FrameId::ROOT, 0, Body::ExecutionStarted(started));
+            }
+            Input::Report { task, report } => return self.report(task, report),
+            Input::Stop { .. } if self.execution.is_over() => return Ok(Verdict::TooLate),
+            Input::Stop { error, cause } => {
+                let failure = Failure { error, cause, ..Failure::default() };
+                self.end(FrameId::ROOT, 0, Body::ExecutionAborted(failure));
+            }
+            Input::Settled { task } if self.execution.debts.contains_key(&task) => {
+                self.write(FrameId::ROOT, 0, Body::Settled { task });
+            }
+            Input::Settled { .. } | Input::Continue => {}
+        }
+        Ok(Verdict::Done)
+    }
+
+    fn report(&mut self, id: TaskId, report: Report) -> Going<Verdict> {
+        let Some(task) = self.execution.tasks.get(&id) else { return Ok(Verdict::NotWaiting) };
+        let frame = task.frame;
+        let Kind::Task(asl) = &self.program.state(task.state).kind else { return Ok(Verdict::NotWaiting) };
+        match report {
+            Report::Heartbeat => {}
+            Report::Started { .. } if task.started_at.is_some() => {}
+            Report::Started { worker } => {
+                self.emit(frame, Body::TaskStarted { task: id, worker })?;
+            }
+            Report::Submitted { .. } if task.submitted.is_some() => {}
+            Report::Submitted { output } => {
+                self.emit(frame, Body::TaskSubmitted { task: id, output })?;
+            }
+            Report::Succeeded { output } => {
+                match states::task::check_result(asl, &output, self.stamp.limits.payload_bytes) {
+                    Ok(()) => self.emit(frame, Body::TaskSucceeded { task: id, output })?,
+                    Err(failure) => {
+                        self.emit(frame, Body::TaskFailed { task: id, failure, stage: Stage::Run })?
+                    }
+                };
+            }
+            Report::Failed { error, cause, stage } => {
+                let failure = Failure { error, cause, ..Failure::default() };
+                self.emit(frame, Body::TaskFailed { task: id, failure, stage })?;
+            }
+        }
+        Ok(Verdict::Done)
+    }
+
+    fn take_timers(&mut self) -> Going {
+        if self.execution.is_over() {
+            return Ok(());
+        }
+        if self.execution.deadline(self.program).is_some_and(|at| at <= self.stamp.at) {
+            self.end(FrameId::ROOT, 0, Body::ExecutionTimedOut(Failure::timeout()));
+            return Ok(());
+        }
+        let tasks: Vec<TaskId> = self.execution.tasks.keys().copied().collect();
+        for id in tasks {
+            match self.execution.task_due(id, self.stamp) {
+                Some((at, heartbeat)) if at <= self.stamp.at => self.time_out(id, heartbeat)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn time_out(&mut self, id: TaskId, heartbeat: bool) -> Going {
+        let frame = self.execution.tasks[&id].frame;
+        self.abandon(id);
+        let failure = if heartbeat { Failure::missed_heartbeat() } else { Failure::timeout() };
+        self.emit(frame, Body::TaskTimedOut { task: id, failure })?;
+        Ok(())
+    }
+
+    /// Nobody will wait for this task any more: a job is to be cancelled, other work is left alone.
+    pub fn abandon(&mut self, id: TaskId) {
+        let task = &self.execution.tasks[&id];
+        let frame = task.frame;
+        let is_job = match &self.program.state(task.state).kind {
+            Kind::Task(task) => {
+                matches!(&task.resource.target, Target::Integration { pattern: Pattern::Sync { .. }, .. })
+            }
+            _ => false,
+        };
+        self.turn.effects.push(Effect::ForgetTask { task: id });
+        if is_job {
+            let previous = self.execution.frame(frame).last_event;
+            self.write(frame, previous, Body::DebtIncurred { task: id, kind: DebtKind::CancelTask });
+            self.turn.effects.push(Effect::CancelTask { task: id });
+        }
+    }
+
+    /// Drives every frame that can go on, lowest first, until all wait.
+    fn run(&mut self) -> Going {
+        for (place, frame) in self.execution.frames.iter().enumerate() {
+            let due = |at: Timestamp| at <= self.stamp.at;
+            let ready = match &frame.phase {
+                Phase::Enter | Phase::Entered | Phase::Outcome(_) | Phase::Done | Phase::InRegion => true,
+                Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => due(*until),
+                Phase::Working(_) | Phase::Joined | Phase::Failed | Phase::Aborted | Phase::Free => false,
+            };
+            if ready {
+                self.ready.insert(FrameId(place as u32));
+            }
+        }
+        while let Some(frame) = self.ready.pop_first() {
+            if self.execution.is_over() {
+                break;
+            }
+            self.step_until_parked(frame)?;
+            if self.turn.records.len() >= self.stamp.limits.turn_records || self.bytes >= self.stamp.limits.turn_bytes {
+                self.turn.more = !self.execution.is_over();
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn step_until_parked(&mut self, id: FrameId) -> Going {
+        // A frame that loops without waiting gives way when the turn's budget is used up.
+        while self.turn.records.len() < self.stamp.limits.turn_records && self.bytes < self.stamp.limits.turn_bytes {
+            let Some(frame) = self.execution.frames.get(id.0 as usize) else { return Ok(()) };
+            match &frame.phase {
+                Phase::Enter => {
+                    let input = frame.data.clone();
+                    self.emit(id, Body::StateEntered { input })?;
+                }
+                Phase::Entered => self.begin(id)?,
+                Phase::WaitingUntil(until) if *until <= self.stamp.at => {
+                    let decision = states::end_wait(&self.scene(id));
+                    self.follow(id, decision)?;
+                }
+                Phase::BackingOffUntil(until) if *until <= self.stamp.at => self.begin(id)?,
+                Phase::Outcome(outcome) => {
+                    let decision = match outcome.clone() {
+                        Ok(result) => states::end_work(&self.scene(id), result),
+                        Err(failure) => Err(failure),
+                    };
+                    self.follow(id, decision)?;
+                }
+                Phase::InRegion => {
+                    if !region::advance(self, id)? {
+                        return Ok(());
+                    }
+                }
+                Phase::Done => match frame.parent {
+                    Some(parent) => {
+                        region::child_done(self, parent, id)?;
+                        return Ok(());
+                    }
+                    None => {
+                        let (output, previous) = (frame.data.clone(), frame.last_event);
+                        self.end(id, previous, Body::ExecutionSucceeded { output });
+                        return Ok(());
+                    }
+                },
+                _ => return Ok(()),
+            }
+        }
+        self.ready.insert(id);
+        Ok(())
+    }
+
+    fn begin(&mut self, id: FrameId) -> Going {
+        let decision = states::begin(&self.scene(id));
+        self.follow(id, decision)
+    }
+
+    /// Does what a state decided.
+    pub fn follow(&mut self, id: FrameId, decision: states::Decision) -> Going {
+        match decision {
+            Ok(Flow::Exit(output, next)) => self.exit(id, output, next),
+            Ok(Flow::WaitUntil(until)) => self.emit(id, Body::WaitUntil { until }).map(drop),
+            Ok(Flow::Task(scheduled)) => {
+                let task = self.emit(id, Body::TaskScheduled(scheduled))?;
+                self.turn.effects.push(Effect::StartTask { task });
+                Ok(())
+            }
+            Ok(Flow::Open { length, items, branches }) => {
+                self.emit(id, Body::RegionStarted { length, items, branches })?;
+                region::opened(self, id);
+                Ok(())
+            }
+            Err(failure) => self.fail(id, failure),
+        }
+    }
+
+    fn exit(&mut self, id: FrameId, output: Payload, next: Transition) -> Going {
+        let frame = self.execution.frame(id);
+        // A region's Succeeded event stands beside the chain: the exit follows what it followed.
+        let joined = frame.region.as_ref().and_then(|region| region.joined);
+        let previous = joined.unwrap_or(frame.last_event);
+        self.emit_after(id, previous, Body::StateExited { output, next }).map(drop)
+    }
+
+    /// The frame's state has failed: it is tried again, caught, or the failure goes up.
+    pub fn fail(&mut self, id: FrameId, failure: Failure) -> Going {
+        let previous = self.execution.frame(id).last_event;
+        self.fail_from(id, previous, failure)
+    }
+
+    /// The same where the chain of events comes from inside the state's region.
+    pub fn fail_from(&mut self, id: FrameId, previous: EventId, failure: Failure) -> Going {
+        if failure.is_terminal() {
+            return Err(Halt::Failed { frame: id, failure });
+        }
+        let (retriers, catchers) = retry::handlers(self.kind(id));
+        let frame = self.execution.frame(id);
+        if let Some((retrier, delay_ms)) = retry::next_attempt(retriers, &frame.retries, &failure, &self.scene(id)) {
+            let until = self.stamp.at.saturating_add(delay_ms);
+            self.emit_after(id, previous, Body::RetryScheduled { retrier, until })?;
+            self.ready.insert(id);
+            return Ok(());
+        }
+        let catcher = catchers.iter().find(|catcher| failure.matches(&catcher.error_equals));
+        if frame.region.as_ref().is_some_and(|region| region.joined.is_none()) {
+            self.emit_after(id, previous, Body::RegionFailed)?;
+        }
+        if let Some(catcher) = catcher {
+            let scene = self.scene(id);
+            let output = scene.combine(&catcher.result_path, failure.output());
+            let output = output.and_then(|output| scene.within_limit(output, &scene.state.name));
+            return match output {
+                Ok(output) => {
+                    self.emit(id, Body::StateExited { output, next: Transition::Next(catcher.next) })?;
+                    self.ready.insert(id);
+                    Ok(())
+                }
+                Err(failure) => Err(Halt::Failed { frame: id, failure: failure.terminal() }),
+            };
+        }
+        match self.execution.frame(id).parent {
+            None => Err(Halt::Failed { frame: id, failure }),
+            Some(parent) => region::child_failed(self, parent, id, failure),
+        }
+    }
+
+    fn halt(&mut self, halt: Halt) {
+        let (frame, failure) = match halt {
+            Halt::Failed { frame, failure } => (frame, failure),
+            Halt::HistoryFull { frame } => {
+                let most = self.stamp.limits.events;
+                let cause = format!("The execution reached the maximum number of history events ({most}).");
+                (frame, Failure::new(failure::RUNTIME, cause))
+            }
+        };
+        let previous = self.execution.frame(frame).last_event;
+        self.end(frame, previous, Body::ExecutionFailed(failure));
+    }
+
+    /// Ends the execution: nobody waits for its tasks any more.
+    fn end(&mut self, frame: FrameId, previous: EventId, body: Body) {
+        let tasks: Vec<TaskId> = self.execution.tasks.keys().copied().collect();
+        for task in tasks {
+            self.abandon(task);
+        }
+        self.write(frame, previous, body);
+        self.turn.effects.push(Effect::Finished);
+    }
+}
+
+/// Roughly what a record adds to the log, so that a turn's budget can be kept.
+fn size(body: &Body) -> usize {
+    match body {
+        Body::StateExited { output, .. } | Body::TaskSucceeded { output, .. } => output.text().len(),
+        Body::TaskScheduled(scheduled) => scheduled.parameters.text().len(),
+        _ => 0,
+    }
+}
+
+/// The first state of a scope.
+pub(crate) fn start_of(program: &Program, scope: asl::ScopeId) -> StateId {
+    program.scope(scope).start_at
+}
