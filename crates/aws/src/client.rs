@@ -6,7 +6,7 @@
 
 mod dns;
 mod retry;
-mod transport;
+pub(crate) mod transport;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -169,7 +169,7 @@ impl Client {
     }
 
     async fn attempt(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, CallError> {
-        let (uri, headers) = self.dress(call)?;
+        let (uri, headers) = self.dress(call).await?;
         let sent = self.transport.send(&call.request.method, uri, headers, call.request.body.clone());
         let timeout = call.context.timeout;
         let response = match tokio::time::timeout(timeout, sent).await {
@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Address and headers of one attempt: signatures are dated, so each attempt has its own.
-    fn dress(&self, call: &Call<'_>) -> Result<(Uri, HeaderMap), CallError> {
+    async fn dress(&self, call: &Call<'_>) -> Result<(Uri, HeaderMap), CallError> {
         let Call { service, operation, endpoint, request, context } = *call;
         let mut headers = request.headers.clone();
         headers.extend(context.headers.clone());
@@ -221,7 +221,7 @@ impl Client {
         let parsed: Uri = uri.parse().map_err(|_| wrong())?;
         headers.insert(http::header::HOST, HeaderValue::from_str(&host_header(&parsed)).map_err(|_| wrong())?);
         if !operation.unsigned {
-            let credentials = self.credentials_for(endpoint, context)?;
+            let credentials = self.credentials_for(endpoint, context).await?;
             let signing = Signing {
                 credentials: &credentials,
                 region: endpoint.signing_region.as_deref().unwrap_or(&context.region),
@@ -233,14 +233,16 @@ impl Client {
         Ok((parsed, headers))
     }
 
-    fn credentials_for(&self, endpoint: &Endpoint, context: &CallContext) -> Result<Credentials, CredentialError> {
-        if let Some(credentials) = &context.credentials {
-            return Ok(credentials.clone());
-        }
-        match self.credentials.load() {
+    async fn credentials_for(
+        &self,
+        endpoint: &Endpoint,
+        context: &CallContext,
+    ) -> Result<Credentials, CredentialError> {
+        match &context.credentials {
+            Some(credentials) => Ok(credentials.clone()),
+            None if endpoint.is_aws() => self.credentials.load(&self.transport).await,
             // Whoever is not AWS gets along without.
-            Err(_) if !endpoint.is_aws() => Ok(credentials::placeholder()),
-            found => found,
+            None => Ok(self.credentials.local().unwrap_or_else(|_| credentials::placeholder())),
         }
     }
 }

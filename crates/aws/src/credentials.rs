@@ -1,12 +1,20 @@
 //! Whose name requests are signed with: the environment, then the shared files of the AWS tools.
 //!
 //! The order and the variables are the SDKs': `AWS_ACCESS_KEY_ID` and its companions, then the profile `AWS_PROFILE` in
-//! `~/.aws/credentials` and `~/.aws/config`. Local endpoints need no real credentials, so calls to them may be signed with
-//! [`placeholder`] ones, which still tell region and service.
+//! `~/.aws/credentials` and `~/.aws/config`. What a role, a web identity, a container or an instance gives is
+//! `aws-config`'s knowledge, and there with the feature `aws`; it is asked only for real AWS. Local endpoints need no real
+//! credentials, so calls to them may be signed with [`placeholder`] ones, which still tell region and service.
+
+mod profile;
+#[cfg(feature = "aws")]
+mod remote;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use crate::client::transport::Transport;
 use crate::endpoint::Environment;
 
 pub use aws_credential_types::Credentials;
@@ -21,15 +29,28 @@ pub enum CredentialError {
     None { profile: String },
     #[error("{path} cannot be read: {reason}")]
     Unreadable { path: String, reason: String },
+    /// Roles, web identities, containers and instances had none either.
+    #[error("no AWS credentials: {0}")]
+    Remote(String),
 }
 
 /// Larger shared files are not written by any tool.
 const MAX_FILE: u64 = 1 << 20;
+/// How long what was found in the shared files is kept: new ones are taken up soon, and calls do not wait for a disk.
+const KEPT: Duration = Duration::from_secs(30);
 
-/// Finds credentials and region as the AWS SDKs do.
+/// Finds credentials and region as the AWS SDKs do. Clones share what was found.
 #[derive(Clone)]
 pub struct CredentialChain {
     environment: Environment,
+    kept: Arc<Mutex<Option<Kept>>>,
+    #[cfg(feature = "aws")]
+    remote: Arc<remote::Remote>,
+}
+
+struct Kept {
+    until: Instant,
+    found: Result<Credentials, CredentialError>,
 }
 
 /// Credentials for services that do not verify any.
@@ -39,12 +60,43 @@ pub fn placeholder() -> Credentials {
 
 impl CredentialChain {
     pub fn new(environment: Environment) -> CredentialChain {
-        CredentialChain { environment }
+        CredentialChain {
+            environment,
+            kept: Arc::default(),
+            #[cfg(feature = "aws")]
+            remote: Arc::default(),
+        }
     }
 
-    /// The credentials of this process. The files are read each time, so new ones are taken up; keep the result while
-    /// a batch of calls is made.
-    pub fn load(&self) -> Result<Credentials, CredentialError> {
+    /// The credentials of this process, wherever they come from.
+    #[cfg(feature = "aws")]
+    pub(crate) async fn load(&self, transport: &Arc<Transport>) -> Result<Credentials, CredentialError> {
+        match self.local() {
+            Err(CredentialError::None { .. }) => self.remote.load(transport).await,
+            found => found,
+        }
+    }
+
+    /// The credentials of this process: without the feature `aws`, those of environment and shared files.
+    #[cfg(not(feature = "aws"))]
+    pub(crate) async fn load(&self, _: &Arc<Transport>) -> Result<Credentials, CredentialError> {
+        self.local()
+    }
+
+    /// The credentials of environment and shared files.
+    pub fn local(&self) -> Result<Credentials, CredentialError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(kept) if Instant::now() < kept.until => kept.found.clone(),
+            _ => {
+                let found = self.find();
+                *kept = Some(Kept { until: Instant::now() + KEPT, found: found.clone() });
+                found
+            }
+        }
+    }
+
+    fn find(&self) -> Result<Credentials, CredentialError> {
         if let (Some(id), Some(secret)) = (self.get("AWS_ACCESS_KEY_ID"), self.get("AWS_SECRET_ACCESS_KEY")) {
             return Ok(Credentials::new(id, secret, self.get("AWS_SESSION_TOKEN"), None, "environment"));
         }
@@ -79,7 +131,7 @@ impl CredentialChain {
         let mut settings = HashMap::new();
         for (variable, file) in [("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")] {
             if let Some(text) = self.read(variable, file)? {
-                settings.extend(profile(&text, &name));
+                settings.extend(profile::settings(&text, &name));
             }
         }
         Ok(settings)
@@ -105,33 +157,6 @@ impl CredentialChain {
             Err(error) => Err(unreadable(error.to_string())),
         }
     }
-}
-
-/// The settings of one profile in a shared file. Sections are `[name]` or `[profile name]`; indented lines belong to a
-/// setting with parts of its own, and are left out.
-fn profile(text: &str, name: &str) -> HashMap<String, String> {
-    let mut settings = HashMap::new();
-    let mut inside = false;
-    for line in text.lines() {
-        let content = line.trim();
-        if content.is_empty() || content.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(section) = content.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            let section = section.trim();
-            let called =
-                section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t'])).unwrap_or(section);
-            inside = called.trim() == name;
-            continue;
-        }
-        let Some((key, value)) = content.split_once('=') else { continue };
-        if inside && !line.starts_with([' ', '\t']) {
-            let value = value.replace('\t', " ");
-            let value = value.split(" #").next().and_then(|value| value.split(" ;").next()).unwrap_or_default();
-            settings.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
-        }
-    }
-    settings
 }
 
 #[cfg(test)]
@@ -192,7 +217,7 @@ AWS_SESSION_TOKEN = token==
         let found = |variables: &[(&str, &str)]| {
             let all: Vec<_> = variables.iter().copied().chain([("HOME", at)]).collect();
             let chain = chain(&all);
-            let found = chain.load().unwrap();
+            let found = chain.local().unwrap();
             let token = found.session_token().map(str::to_owned);
             (found.access_key_id().to_owned(), found.secret_access_key().to_owned(), token, chain.region())
         };
@@ -211,9 +236,9 @@ AWS_SESSION_TOKEN = token==
     #[test]
     fn none_says_what_to_do() {
         let home = Home::new("none", "[default]\nregion = x\n", "");
-        let error = chain(&[("HOME", home.0.to_str().unwrap()), ("AWS_PROFILE", "p")]).load().unwrap_err();
+        let error = chain(&[("HOME", home.0.to_str().unwrap()), ("AWS_PROFILE", "p")]).local().unwrap_err();
         assert!(error.to_string().contains("give the profile p an"), "{error}");
-        assert!(chain(&[]).load().is_err());
+        assert!(chain(&[]).local().is_err());
         assert_eq!(chain(&[]).region(), None);
     }
 }

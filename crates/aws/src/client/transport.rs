@@ -69,7 +69,7 @@ pub enum Unsent {
 type Plain = Pool<HttpConnector<Resolver>, Full<Bytes>>;
 type Secure = Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
-pub(super) struct Transport {
+pub(crate) struct Transport {
     plain: Plain,
     secure: OnceLock<Result<Secure, String>>,
 }

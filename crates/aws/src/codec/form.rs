@@ -234,10 +234,14 @@ fn value(service: &Service, reference: &Ref, node: &Pairs, depth: usize) -> Resu
             for entry in entries.map(Pairs::counted).unwrap_or_default() {
                 let name = entry.get(query_name(key, "key"));
                 let name = name.ok_or_else(|| CodecError::malformed("an entry without a key"))?;
-                let read = match entry.below.get(query_name(shape, "value")) {
-                    Some(node) => value(service, shape, node, depth).map_err(|error| error.at(name))?,
-                    None => return Err(CodecError::new(Wrong::Missing).at(name)),
+                // A structure without members leaves no trace; what must be in it is the service's to say.
+                let absent = Pairs::default();
+                let node = match (entry.below.get(query_name(shape, "value")), service.kind(shape)) {
+                    (Some(node), _) => node,
+                    (None, Kind::Structure(_) | Kind::List { .. } | Kind::Map { .. }) => &absent,
+                    (None, _) => return Err(CodecError::new(Wrong::Missing).at(name)),
                 };
+                let read = value(service, shape, node, depth).map_err(|error| error.at(name))?;
                 ours.insert(name.to_owned(), read);
             }
             Ok(Value::Object(ours))
