@@ -108,7 +108,8 @@ mod tests {
     /// The texts are AWS's own: <https://github.com/localstack/localstack/pull/12487>.
     #[test]
     fn errors_are_joined_as_aws_joins_them() {
-        let target = diagnostic(code::MISSING_TRANSITION_TARGET, "Missing 'Next' target: pass3", Some("/States/pass1/Next"));
+        let target =
+            diagnostic(code::MISSING_TRANSITION_TARGET, "Missing 'Next' target: pass3", Some("/States/pass1/Next"));
         let end = diagnostic(code::MISSING_END_STATE, "Workflow has no terminal state", None);
         assert_eq!(
             invalid_definition_message(&[target, end]),

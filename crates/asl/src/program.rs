@@ -142,7 +142,10 @@ pub enum Template {
     Object(Vec<(Arc<str>, Template)>),
     Array(Vec<Template>),
     /// `field` is the name with its `.$`, which error texts quote.
-    Dynamic { field: Arc<str>, value: Dynamic },
+    Dynamic {
+        field: Arc<str>,
+        value: Dynamic,
+    },
 }
 
 /// What stands behind a `.$` field, and in `ErrorPath` and `CausePath`.
@@ -241,9 +244,17 @@ pub enum Condition {
     And(Vec<Condition>),
     Or(Vec<Condition>),
     Not(Box<Condition>),
-    Compare { variable: Path, comparison: Comparison, operand: Operand },
+    Compare {
+        variable: Path,
+        comparison: Comparison,
+        operand: Operand,
+    },
     /// `IsNull`, `IsPresent`, …: whether the answer must be true or false.
-    Is { variable: Path, test: TypeTest, expected: bool },
+    Is {
+        variable: Path,
+        test: TypeTest,
+        expected: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -317,6 +328,7 @@ pub struct Map {
     pub tolerated_failure_count: Option<Amount>,
     pub tolerated_failure_percentage: Option<Amount>,
     pub label: Option<Arc<str>>,
+    pub distribution: Distribution,
     pub result_selector: Option<Template>,
     pub result_path: ResultPath,
     pub retry: Vec<Retrier>,
@@ -327,6 +339,38 @@ pub struct Map {
 pub enum MapMode {
     Inline,
     Distributed { express: bool },
+}
+
+/// What a Map has in DISTRIBUTED mode only.
+#[derive(Debug, Default)]
+pub struct Distribution {
+    pub item_reader: Option<ItemReader>,
+    pub item_batcher: Option<ItemBatcher>,
+    pub result_writer: Option<ResultWriter>,
+}
+
+#[derive(Debug)]
+pub struct ItemReader {
+    pub resource: Resource,
+    pub parameters: Option<Template>,
+    /// `ReaderConfig` as the definition wrote it.
+    pub config: Option<Payload>,
+    pub max_items: Option<Amount>,
+}
+
+#[derive(Debug)]
+pub struct ItemBatcher {
+    pub batch_input: Option<Template>,
+    pub max_items_per_batch: Option<Amount>,
+    pub max_input_bytes_per_batch: Option<Amount>,
+}
+
+#[derive(Debug)]
+pub struct ResultWriter {
+    pub resource: Option<Resource>,
+    pub parameters: Option<Template>,
+    /// `WriterConfig` as the definition wrote it.
+    pub config: Option<Payload>,
 }
 
 #[derive(Clone, Debug)]
@@ -378,6 +422,8 @@ pub enum Target {
 pub enum Pattern {
     RequestResponse,
     /// `.sync`, and `.sync:2` where `Output` is JSON instead of a string.
-    Sync { version: u8 },
+    Sync {
+        version: u8,
+    },
     WaitForTaskToken,
 }

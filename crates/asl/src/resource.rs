@@ -161,8 +161,19 @@ fn target(text: &str) -> Option<Target> {
     match (service, region, account) {
         ("states", "", "") => integration(rest),
         ("states", _, _) => rest.strip_prefix("activity:").filter(|name| !name.is_empty()).map(|_| Target::Activity),
-        ("lambda", _, _) => rest.strip_prefix("function:").filter(|name| !name.is_empty()).map(|_| Target::Lambda),
+        ("lambda", _, _) => rest.strip_prefix("function:").filter(|name| is_function(name)).map(|_| Target::Lambda),
         _ => None,
+    }
+}
+
+/// `name`, `name:alias`, `name:7`, `name:$LATEST`.
+fn is_function(name: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match name.split_once(':') {
+        None => is_word(name),
+        Some((name, qualifier)) => is_word(name) && (qualifier == "$LATEST" || is_word(qualifier)),
     }
 }
 
@@ -194,7 +205,8 @@ mod tests {
             Target::Integration { service, action, pattern } => format!("{service} | {action} | {pattern:?}"),
             other => format!("{other:?}"),
         };
-        let verdict = resource.mistake().map_or("", |text| if text.contains("region") { ", unknown" } else { ", no ARN" });
+        let verdict =
+            resource.mistake().map_or("", |text| if text.contains("region") { ", unknown" } else { ", no ARN" });
         format!("{text} -> {target}{verdict}\n")
     }
 
@@ -222,7 +234,28 @@ mod tests {
             "${Function}",
             "",
         ];
-        insta::assert_snapshot!(arns.map(story).concat(), @"");
+        insta::assert_snapshot!(arns.map(story).concat(), @"
+        arn:aws:states:us-east-1:123456789012:activity:work -> Activity
+        arn:aws-cn:lambda:cn-north-1:123456789012:function:f:PROD -> Lambda
+        arn:aws:states:::lambda:invoke -> lambda | invoke | RequestResponse
+        arn:aws:states:::lambda:invoke.sync -> lambda | invoke.sync | Sync { version: 1 }, unknown
+        arn:aws:states:::sqs:sendMessage.waitForTaskToken -> sqs | sendMessage.waitForTaskToken | WaitForTaskToken
+        arn:aws:states:::states:startExecution.sync:2 -> states | startExecution.sync:2 | Sync { version: 2 }
+        arn:aws:states:::batch:submitJob.sync -> batch | submitJob.sync | Sync { version: 1 }
+        arn:aws:states:::batch:submitJob.sync:2 -> batch | submitJob.sync:2 | Sync { version: 2 }, unknown
+        arn:aws:states:::batch:submitJob.waitForTaskToken -> batch | submitJob.waitForTaskToken | WaitForTaskToken, unknown
+        arn:aws:states:::dynamodb:query -> dynamodb | query | RequestResponse, unknown
+        arn:aws:states:::aws-sdk:s3:listBuckets.waitForTaskToken -> aws-sdk:s3 | listBuckets.waitForTaskToken | WaitForTaskToken
+        arn:aws:states:::aws-sdk:s3:listBuckets.sync -> aws-sdk:s3 | listBuckets.sync | Sync { version: 1 }, unknown
+        arn:aws:states:::aws-sdk:s3:ListBuckets -> aws-sdk:s3 | ListBuckets | RequestResponse, unknown
+        arn:aws:states:::aws-sdk:s3 -> Unknown, unknown
+        arn:aws:states:us-east-1:123456789012:stateMachine:m -> Unknown, unknown
+        arn:aws:sqs:us-east-1:123456789012:q -> Unknown, unknown
+        arn:aws:states::: -> Unknown, unknown
+        arn: -> Unknown, unknown
+        ${Function} -> Unknown, no ARN
+         -> Unknown, no ARN
+        ");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! counting: a column is where reading had got to, one past the character that was wrong. No JSON library keeps both
 //! the places of all values and those texts, hence an own one. It stops at the first mistake, as Jackson does.
 
+use std::collections::HashMap;
+
 use serde_json::Number;
 
 use super::tree::{Json, MAX_DEPTH, Member, Node, Span};
@@ -110,8 +112,7 @@ impl Reader<'_> {
     fn nested(&mut self, start: usize, read: fn(&mut Self, usize) -> Read<Json>) -> Read<Json> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            let message =
-                format!("Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH})", self.depth);
+            let message = format!("Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH})", self.depth);
             return Err(SyntaxError { too_deep: true, ..self.fail(&message, start..self.at) });
         }
         let json = read(self, start)?;
@@ -121,7 +122,7 @@ impl Reader<'_> {
 
     fn object(&mut self, start: usize) -> Read<Json> {
         let mut members: Vec<Member> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         self.skip_space();
         if self.peek() == Some('}') {
             self.at += 1;
@@ -138,7 +139,8 @@ impl Reader<'_> {
                 None => return Err(self.end(" within/between Object entries")),
             };
             let name_span = name_start..self.at;
-            if self.duplicates == Duplicates::Refuse && !seen.insert(name.clone()) {
+            let place = *places.entry(name.clone()).or_insert(members.len());
+            if place < members.len() && self.duplicates == Duplicates::Refuse {
                 return Err(self.fail(&format!("Duplicate field '{name}'"), name_span));
             }
             self.skip_space();
@@ -150,7 +152,11 @@ impl Reader<'_> {
                 None => return Err(self.end(" within/between Object entries")),
             }
             self.skip_space();
-            members.push(Member { name, name_span, value: self.value("Object")? });
+            let member = Member { name, name_span, value: self.value("Object")? };
+            match members.get_mut(place) {
+                Some(known) => *known = member,
+                None => members.push(member),
+            }
             self.skip_space();
             match self.next() {
                 Some(',') => {}
@@ -340,9 +346,8 @@ impl Reader<'_> {
 
     fn non_standard(&mut self, start: usize, token: &str) -> SyntaxError {
         self.at = start + token.len();
-        let message = format!(
-            "Non-standard token '{token}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow"
-        );
+        let message =
+            format!("Non-standard token '{token}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow");
         self.fail(&message, start..self.at)
     }
 
@@ -358,7 +363,8 @@ impl Reader<'_> {
 
     fn mismatched(&self, found: char, expected: char, inside: &str, start: usize) -> SyntaxError {
         let source = source(self.text, start);
-        let message = format!("Unexpected close marker '{found}': expected '{expected}' (for {inside} starting at {source})");
+        let message =
+            format!("Unexpected close marker '{found}': expected '{expected}' (for {inside} starting at {source})");
         self.fail(&message, self.at - 1..self.at)
     }
 

@@ -1,7 +1,7 @@
 //! A document that remembers where each of its values stood in the text.
 //!
 //! JSON and YAML both become this tree, so everything after it (checks, the program) is written once and a diagnostic
-//! points into whatever the author wrote. Members keep their order, and repeated names, until somebody asks.
+//! points into whatever the author wrote. Members keep their order; no name occurs twice in an object.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use serde_json::{Map, Number, Value};
 /// Bytes of the text.
 pub type Span = Range<usize>;
 
-/// How deep arrays and objects may lie in each other: as deep as serde_json reads, so that a literal taken from a
-/// definition can flow as data, and shallow enough that walking it cannot exhaust a stack.
+/// How deep arrays and objects may lie in each other: thirty Parallel states in each other, and shallow enough that
+/// walking a tree cannot exhaust a stack.
 pub const MAX_DEPTH: usize = 128;
 
 /// A value and where it stood.
@@ -40,9 +40,9 @@ pub struct Member {
 }
 
 impl Node {
-    /// The member's value; of repeated names the last one counts, as in every JSON parser.
+    /// The member's value.
     pub fn get(&self, name: &str) -> Option<&Node> {
-        self.members().iter().rev().find(|member| member.name == name).map(|member| &member.value)
+        self.members().iter().find(|member| member.name == name).map(|member| &member.value)
     }
 
     pub fn has(&self, name: &str) -> bool {

@@ -142,6 +142,9 @@ impl Builder {
                             return Err(YamlError { message: "a name must be a scalar".into(), span });
                         }
                     };
+                    if members.iter().any(|known| known.name == name && name != "<<") {
+                        return Err(YamlError { message: format!("Duplicate field '{name}'"), span });
+                    }
                     *waiting = Some((name, span));
                 }
             },
@@ -175,7 +178,8 @@ fn merge(members: Vec<Member>) -> Vec<Member> {
             own.push(member);
             continue;
         }
-        let sources = if member.value.is_array() { member.value.elements() } else { std::slice::from_ref(&member.value) };
+        let sources =
+            if member.value.is_array() { member.value.elements() } else { std::slice::from_ref(&member.value) };
         for found in sources.iter().flat_map(Node::members) {
             if !merged.iter().any(|known| known.name == found.name) {
                 merged.push(found.clone());

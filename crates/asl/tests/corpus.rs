@@ -1,0 +1,126 @@
+//! Definitions that others wrote: linters' test suites and AWS's samples.
+//!
+//! Where an author annotated a definition, we give the same verdict or say why AWS's is another one: an annotation is a
+//! linter's opinion. For the rest the snapshot holds our verdict, to be read by a person when it changes.
+
+use asl::{CheckOptions, Checked, check, load};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    id: String,
+    language: String,
+    valid: Option<bool>,
+    placeholders: bool,
+    #[serde(borrow)]
+    definition: &'a RawValue,
+}
+
+impl Entry<'_> {
+    fn check(&self) -> Checked {
+        check(self.definition.get(), &CheckOptions { placeholders: self.placeholders, ..CheckOptions::default() })
+    }
+}
+
+fn entries() -> Vec<Entry<'static>> {
+    include_str!("data/corpus.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of the corpus"))
+        .collect()
+}
+
+const NO_ARN: &str = "its Resource is 'a:b', which AWS refuses: Value is not a valid resource ARN";
+const SWF: &str = "its Resource is a Simple Workflow task, which AWS does not call";
+
+/// Annotated definitions whose verdict is another one here.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("asl-validator/invalid-math-add.json", "AWS looks at the kinds of arguments when a function is called"),
+    (
+        "asl-validator/valid-current-value-predicate.json",
+        "its filter has an unquoted word, which Jayway refuses; AWS is said to take it (asl-validator issue 150)",
+    ),
+    ("asl-validator/valid-path-array-context.json", "Jayway, which AWS reads paths with, has no [(@.length-1)]"),
+    ("asl-validator/valid-task-credentials.json", SWF),
+    ("asl-validator/valid-task-intrisic-function.json", "its Resource is an object for CloudFormation, not ASL"),
+    ("asl-validator/valid-task-parameters.json", SWF),
+    ("statelint/backoff-with-backoffrate-decimal.json", NO_ARN),
+    ("statelint/backoff-with-backoffrate-integer.json", NO_ARN),
+    ("statelint/backoff-with-jitter-on-retry.json", NO_ARN),
+    ("statelint/states-array-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-array-invocation.json", NO_ARN),
+    ("statelint/states-encoding-decoding-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-format-invocation.json", NO_ARN),
+    ("statelint/states-hash-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-json-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-jsontostring-invocation.json", NO_ARN),
+    ("statelint/states-math-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-string-intrinsic-functions.json", NO_ARN),
+    ("statelint/states-stringtojson-invocation.json", NO_ARN),
+    ("statelint/states-uuid-intrinsic-functions.json", NO_ARN),
+    ("statelint/succeed-with-comment-in-catcher.json", "AWS demands Parameters of lambda:invoke"),
+    ("statelint/task-with-credentials.json", NO_ARN),
+    ("statelint/task-with-dynamic-timeouts.json", NO_ARN),
+    ("statelint/task-with-parameters.json", NO_ARN),
+    ("statelint/task-with-resultpath.json", NO_ARN),
+    ("statelint/task-with-resultselector.json", NO_ARN),
+];
+
+#[test]
+fn annotated_definitions_get_their_verdict() {
+    let mut judged = 0;
+    let mut differing = Vec::new();
+    for entry in entries().iter().filter(|entry| entry.language == "JSONPath") {
+        let Some(annotated) = entry.valid else { continue };
+        judged += 1;
+        let checked = entry.check();
+        let excepted = EXCEPTIONS.iter().any(|(id, _)| *id == entry.id);
+        if (checked.is_valid() == annotated) == excepted {
+            differing.push(format!("{} (annotated {annotated}): {:?}", entry.id, checked.diagnostics));
+        }
+    }
+    assert_eq!(judged, 159);
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn valid_definitions_become_programs() {
+    for entry in entries().iter().filter(|entry| entry.language == "JSONPath") {
+        let checked = entry.check();
+        if !checked.is_valid() {
+            assert!(checked.program.is_none(), "{}", entry.id);
+            continue;
+        }
+        match checked.program {
+            Some(program) => {
+                let loaded = load(entry.definition.get()).expect(&entry.id);
+                assert_eq!(loaded.states.len(), program.states.len(), "{}", entry.id);
+            }
+            None => {
+                let reason = checked.unsupported.expect(&entry.id);
+                assert!(entry.placeholders || reason.contains("Assign"), "{}: {reason}", entry.id);
+            }
+        }
+    }
+}
+
+/// One line for each definition that nobody annotated or that is not JSONPath.
+#[test]
+fn the_others() {
+    const LONGEST: usize = 150;
+    let mut story = String::new();
+    for entry in entries() {
+        if entry.language == "JSONPath" && entry.valid.is_some() {
+            continue;
+        }
+        let checked = entry.check();
+        let told = checked.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(|diagnostic| {
+            let message: String = diagnostic.message.chars().take(LONGEST).collect();
+            format!("{message} @ {}", diagnostic.location.as_deref().unwrap_or("-"))
+        });
+        let told: Vec<String> = told.collect();
+        let verdict = if told.is_empty() { "ok".to_owned() } else { told.join(" | ") };
+        story.push_str(&format!("{}: {verdict}\n", entry.id));
+    }
+    insta::assert_snapshot!(story);
+}
