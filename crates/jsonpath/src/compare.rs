@@ -144,7 +144,7 @@ fn matches(evaluation: &Evaluation<'_>, left: &Side<'_>, right: &Side<'_>) -> Re
         }
         _ => Cow::Borrowed(""),
     };
-    evaluation.spend(text.len() as u64 / COMPARED_PER_STEP)?;
+    evaluation.budget.spend(text.len() as u64 / COMPARED_PER_STEP)?;
     Ok(pattern.is_match(&text))
 }
 
@@ -205,7 +205,7 @@ fn lists(
     let Some(left) = list(evaluation, left)? else {
         return Ok(false);
     };
-    evaluation.spend(left.len() as u64 * right.len() as u64 / COMPARED_PER_STEP)?;
+    evaluation.budget.spend(left.len() as u64 * right.len() as u64 / COMPARED_PER_STEP)?;
     Ok(test(&left, &right))
 }
 
@@ -230,13 +230,13 @@ impl<'v> Json<'v> {
         let Value::Array(items) = self.value()? else {
             return Ok(None);
         };
-        evaluation.spend(items.len() as u64 / COMPARED_PER_STEP)?;
+        evaluation.budget.spend(items.len() as u64 / COMPARED_PER_STEP)?;
         let failed = |message: &String| Fail::Failed(message.clone());
         match self.elements {
             Some(Ok(elements)) => Ok(Some(Cow::Borrowed(elements))),
             Some(Err(message)) => Err(failed(message)),
             None => {
-                evaluation.spend(items.len() as u64)?;
+                evaluation.budget.spend_copy(self.value()?)?;
                 elements(items).map(|elements| Some(Cow::Owned(elements))).map_err(|message| failed(&message))
             }
         }

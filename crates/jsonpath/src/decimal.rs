@@ -143,3 +143,75 @@ impl std::fmt::Display for Decimal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordered_as_written() {
+        let ascending = [
+            "-1e2147483000",
+            "-12345678901234567890",
+            "-7",
+            "-1.5",
+            "-1e-400",
+            "0",
+            "1e-2147483000",
+            "0.1",
+            "0.10000000000000000001",
+            "1",
+            "1.00000000000000000000001",
+            "2",
+            "10",
+            "1e2",
+            "1e400",
+            "1e2147483647",
+        ];
+        let numbers: Vec<Decimal> = ascending.iter().map(|text| Decimal::parse(text).expect(text)).collect();
+        for (left, a) in numbers.iter().enumerate() {
+            for (right, b) in numbers.iter().enumerate() {
+                assert_eq!(a.compare(b), left.cmp(&right), "{} and {}", ascending[left], ascending[right]);
+            }
+        }
+        let same = |left: &str, right: &str| {
+            let parsed = |text: &str| Decimal::parse(text).expect("a number");
+            assert_eq!(parsed(left).compare(&parsed(right)), Ordering::Equal, "{left} and {right}");
+        };
+        same("1", "1.000");
+        same("1e2", "100");
+        same("-0", "0.0e9");
+        same("10e-1", "01");
+    }
+
+    #[test]
+    fn written_as_java_does() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(Decimal::parse(text).expect(text).to_string(), expected, "{text}");
+        };
+        check("3.0", "3.0");
+        check("-1.50", "-1.50");
+        check(".1", "0.1");
+        check("1.", "1");
+        check("1.0E10", "1.0E+10");
+        check("1.0E-5", "0.000010");
+        check("1e-9", "1E-9");
+        check("12345678901234567890", "12345678901234567890");
+        for refused in ["", "-", ".", "1-1", "--1", "1e", "1e99999999999", "0x1", "e5", "1.2.3"] {
+            assert_eq!(Decimal::parse(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn integer_part() {
+        let check = |text: &str, expected: Option<i64>| {
+            assert_eq!(Decimal::parse(text).expect(text).int_part(), expected, "{text}");
+        };
+        check("3", Some(3));
+        check("3.7", Some(3));
+        check("-3.7", Some(-3));
+        check("0.7", Some(0));
+        check("1e3", Some(1000));
+        check("1e2147483647", None);
+    }
+}

@@ -1,19 +1,19 @@
-//! Walking a document along a path. Steps that lead from one value to one value are a loop; only steps that branch call
-//! themselves, and those are counted. Matches are borrowed from the document; only what a function or a merge of
+//! Walking a document along a path. Steps that lead from one value to one value are a loop here; those that branch are in
+//! `walk`. Matches are borrowed from the document; only what a function or a merge of
 //! properties makes is owned. As in Jayway, a mismatch is an error as long as the way is definite, and no match after.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::Found;
+use crate::budget::{Budget, weigh};
 use crate::error::Fail;
 use crate::filter_eval::Cache;
 use crate::function::Function;
 use crate::java;
-use crate::limits::{COPIED_BYTES_PER_STEP, MAX_MATCHES, MAX_OPEN_BRANCHES, MAX_RESULT_BYTES, MAX_STEPS};
-use crate::token::{Path, Slice, Token};
+use crate::token::{Path, Token};
+use crate::walk::Walk;
 
 /// Evaluates a path on a whole document.
 pub(crate) fn evaluate<'a>(path: &Path, root: &'a Value) -> Result<Found<'a>, Fail> {
@@ -26,19 +26,12 @@ pub(crate) fn evaluate<'a>(path: &Path, root: &'a Value) -> Result<Found<'a>, Fa
     Ok(found)
 }
 
-/// What one evaluation has used up, that of its filters and arguments included.
-#[derive(Debug, Default)]
-pub(crate) struct Budget {
-    steps: Cell<u64>,
-    open: Cell<u32>,
-}
-
 /// Where an evaluation takes place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evaluation<'e> {
     /// What `$` is within filters and arguments.
     pub(crate) root: &'e Value,
-    budget: &'e Budget,
+    pub(crate) budget: &'e Budget,
     /// What the filters' paths from `$` have led to.
     pub(crate) cache: &'e Cache,
     /// Nobody will read the texts of `NotFound` and `Invalid`, so they are not written.
@@ -47,13 +40,15 @@ pub(crate) struct Evaluation<'e> {
     pub(crate) required: bool,
 }
 
-enum Descent {
+/// How far the steps without a branch have led.
+pub(crate) enum Descent {
+    /// To the end of the path.
     End,
+    /// To nothing.
     Gone,
+    /// To a step that branches, or a call.
     Branch,
 }
-
-type Matches<'m> = Vec<Cow<'m, Value>>;
 
 impl<'e> Evaluation<'e> {
     /// The same evaluation inside of a filter.
@@ -69,21 +64,7 @@ impl<'e> Evaluation<'e> {
         Evaluation { root, cache, ..self }
     }
 
-    /// Accounts for a copy of `value`.
-    pub(crate) fn spend_copy(&self, value: &Value) -> Result<(), Fail> {
-        self.spend(weight(value, MAX_RESULT_BYTES)? as u64 / COPIED_BYTES_PER_STEP)
-    }
-
-    pub(crate) fn spend(&self, steps: u64) -> Result<(), Fail> {
-        let spent = self.budget.steps.get() + steps;
-        self.budget.steps.set(spent);
-        if spent > MAX_STEPS {
-            return Err(Fail::Limit(format!("The path looks at more than {MAX_STEPS} values")));
-        }
-        Ok(())
-    }
-
-    fn not_found(&self, message: impl FnOnce() -> String) -> Fail {
+    pub(crate) fn not_found(&self, message: impl FnOnce() -> String) -> Fail {
         Fail::NotFound(if self.quiet { String::new() } else { message() })
     }
 
@@ -97,9 +78,8 @@ impl<'e> Evaluation<'e> {
                 Descent::Gone | Descent::Branch => Err(nothing()),
             };
         }
-        let mut walk = Walk { evaluation: self, path, upstream_indexes: Vec::new(), matches: 0 };
         let mut found = Vec::new();
-        walk.from(0, model, &mut found)?;
+        Walk::new(self, path).from(0, model, &mut found)?;
         if !path.definite {
             return Ok(Found::Many(found));
         }
@@ -108,14 +88,20 @@ impl<'e> Evaluation<'e> {
     }
 
     /// Follows the steps that lead from one value to one value.
-    fn descend(&self, path: &Path, index: &mut usize, model: &mut &Value, indexed: &mut bool) -> Result<Descent, Fail> {
+    pub(crate) fn descend(
+        &self,
+        path: &Path,
+        index: &mut usize,
+        model: &mut &Value,
+        indexed: &mut bool,
+    ) -> Result<Descent, Fail> {
         loop {
             let Some(step) = path.steps.get(*index) else {
                 return Ok(Descent::End);
             };
             match &step.token {
                 Token::Property { name, .. } => {
-                    self.spend(1)?;
+                    self.budget.spend(1)?;
                     let Value::Object(members) = *model else {
                         return self.mismatch(path, *index, model);
                     };
@@ -125,7 +111,7 @@ impl<'e> Evaluation<'e> {
                     }
                 }
                 Token::Index(at) => {
-                    self.spend(1)?;
+                    self.budget.spend(1)?;
                     let Value::Array(items) = *model else {
                         return self.no_array(path, *index, model);
                     };
@@ -142,7 +128,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// A property is asked of what is no object.
-    fn mismatch(&self, path: &Path, index: usize, model: &Value) -> Result<Descent, Fail> {
+    pub(crate) fn mismatch(&self, path: &Path, index: usize, model: &Value) -> Result<Descent, Fail> {
         let step = &path.steps[index];
         if !step.upstream_definite {
             return Ok(Descent::Gone);
@@ -163,7 +149,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// An object has no such property.
-    fn missing(&self, path: &Path, index: usize, name: &str) -> Result<Descent, Fail> {
+    pub(crate) fn missing(&self, path: &Path, index: usize, name: &str) -> Result<Descent, Fail> {
         let step = &path.steps[index];
         let single = matches!(step.token, Token::Property { .. });
         let definite = step.upstream_definite && single;
@@ -176,7 +162,7 @@ impl<'e> Evaluation<'e> {
     }
 
     /// An index or a slice is asked of what is no array.
-    fn no_array(&self, path: &Path, index: usize, model: &Value) -> Result<Descent, Fail> {
+    pub(crate) fn no_array(&self, path: &Path, index: usize, model: &Value) -> Result<Descent, Fail> {
         if !path.steps[index].upstream_definite {
             return Ok(Descent::Gone);
         }
@@ -191,326 +177,8 @@ impl<'e> Evaluation<'e> {
     }
 }
 
-fn element(items: &[Value], index: i64) -> Option<&Value> {
+/// The element of a list, counted from the end if the index is negative.
+pub(crate) fn element(items: &[Value], index: i64) -> Option<&Value> {
     let index = if index < 0 { items.len() as i64 + index } else { index };
     usize::try_from(index).ok().and_then(|index| items.get(index))
-}
-
-/// One evaluation of one path.
-struct Walk<'w, 'e> {
-    evaluation: &'w Evaluation<'e>,
-    path: &'w Path,
-    /// Of each step that a deep scan has reached through an array: the index it came by last. See [`Walk::is_hidden`].
-    upstream_indexes: Vec<Option<usize>>,
-    matches: usize,
-}
-
-impl Walk<'_, '_> {
-    /// Walks from `model` along the steps from `index` on.
-    fn from<'m>(&mut self, index: usize, model: &'m Value, out: &mut Matches<'m>) -> Result<(), Fail> {
-        let open = &self.evaluation.budget.open;
-        if open.get() >= MAX_OPEN_BRANCHES {
-            return Err(Fail::Limit(format!("The path branches more than {MAX_OPEN_BRANCHES} times")));
-        }
-        open.set(open.get() + 1);
-        let mut indexed = false;
-        let result = self.along(index, model, &mut indexed, out);
-        let open = &self.evaluation.budget.open;
-        open.set(open.get() - 1);
-        match result {
-            // An element that is not there is no match, even if it was a function that looked for it.
-            Err(Fail::OutOfBounds(_)) if indexed => Ok(()),
-            result => result,
-        }
-    }
-
-    fn along<'m>(
-        &mut self,
-        mut index: usize,
-        mut model: &'m Value,
-        indexed: &mut bool,
-        out: &mut Matches<'m>,
-    ) -> Result<(), Fail> {
-        loop {
-            match self.evaluation.descend(self.path, &mut index, &mut model, indexed)? {
-                Descent::Gone => return Ok(()),
-                Descent::End => {
-                    let last = self.path.steps.last().map(|step| &step.token);
-                    if matches!(last, Some(Token::Property { .. })) && self.is_hidden(index - 1) {
-                        return Ok(());
-                    }
-                    return self.found(Cow::Borrowed(model), out);
-                }
-                Descent::Branch => {}
-            }
-            let Token::Call { name, function, arguments, .. } = &self.path.steps[index].token else {
-                return self.branch(index, model, out);
-            };
-            self.evaluation.spend(1)?;
-            let Some(function) = function else {
-                return Err(Fail::Invalid(format!("Function with name: {name} does not exist.")));
-            };
-            match function.call(self.evaluation, model, arguments)? {
-                Cow::Borrowed(value) => {
-                    self.found(Cow::Borrowed(value), out)?;
-                    model = value;
-                }
-                Cow::Owned(value) => {
-                    if !self.path.is_leaf(index) {
-                        let mut rest = Vec::new();
-                        self.from(index + 1, &value, &mut rest)?;
-                        let rest: Vec<Value> = rest.into_iter().map(Cow::into_owned).collect();
-                        self.found(Cow::Owned(value), out)?;
-                        out.extend(rest.into_iter().map(Cow::Owned));
-                        return Ok(());
-                    }
-                    return self.found(Cow::Owned(value), out);
-                }
-            }
-            if self.path.is_leaf(index) {
-                return Ok(());
-            }
-            index += 1;
-        }
-    }
-
-    fn found<'m>(&mut self, value: Cow<'m, Value>, out: &mut Matches<'m>) -> Result<(), Fail> {
-        self.matches += 1;
-        if self.matches > MAX_MATCHES {
-            return Err(Fail::Limit(format!("The path has more than {MAX_MATCHES} matches")));
-        }
-        out.push(value);
-        Ok(())
-    }
-
-    fn branch<'m>(&mut self, index: usize, model: &'m Value, out: &mut Matches<'m>) -> Result<(), Fail> {
-        match &self.path.steps[index].token {
-            Token::Properties { names, .. } => self.properties(index, names, model, out),
-            Token::Indexes(indexes) => {
-                let Some(items) = self.array(index, model)? else {
-                    return Ok(());
-                };
-                indexes.iter().try_for_each(|at| self.element(index, items, i64::from(*at), out))
-            }
-            Token::Slice(slice) => {
-                let Some(items) = self.array(index, model)? else {
-                    return Ok(());
-                };
-                slice.range(items.len() as i64).try_for_each(|at| self.element(index, items, at, out))
-            }
-            Token::Wildcard => self.wildcard(index, model, out),
-            Token::Filter(filter) => match model {
-                Value::Object(_) => {
-                    if filter.accepts(self.evaluation, model)? {
-                        self.from(index + 1, model, out)?;
-                    }
-                    Ok(())
-                }
-                Value::Array(items) => {
-                    for (at, item) in items.iter().enumerate() {
-                        if filter.accepts(self.evaluation, item)? {
-                            self.element(index, items, at as i64, out)?;
-                        }
-                    }
-                    Ok(())
-                }
-                _ if self.path.steps[index].upstream_definite => Err(Fail::Invalid(format!(
-                    "Filter: {} can not be applied to primitives. Current context is: {}",
-                    self.path.suffix(index),
-                    java::excerpt(model)
-                ))),
-                _ => Ok(()),
-            },
-            Token::Scan => self.scan(index, model, out),
-            Token::Property { .. } | Token::Index(_) | Token::Call { .. } => Ok(()),
-        }
-    }
-
-    fn array<'m>(&self, index: usize, model: &'m Value) -> Result<Option<&'m [Value]>, Fail> {
-        match model {
-            Value::Array(items) => Ok(Some(items)),
-            _ => self.evaluation.no_array(self.path, index, model).map(|_| None),
-        }
-    }
-
-    fn element<'m>(&mut self, index: usize, items: &'m [Value], at: i64, out: &mut Matches<'m>) -> Result<(), Fail> {
-        self.evaluation.spend(1)?;
-        let Some(item) = element(items, at) else {
-            return Ok(());
-        };
-        match self.from(index + 1, item, out) {
-            Err(Fail::OutOfBounds(_)) => Ok(()),
-            result => result,
-        }
-    }
-
-    /// Several properties: merged into one object at the end of a path, followed one by one otherwise.
-    fn properties<'m>(
-        &mut self,
-        index: usize,
-        names: &[String],
-        model: &'m Value,
-        out: &mut Matches<'m>,
-    ) -> Result<(), Fail> {
-        self.evaluation.spend(names.len() as u64)?;
-        let Value::Object(members) = model else {
-            return self.evaluation.mismatch(self.path, index, model).map(|_| ());
-        };
-        if !self.path.is_leaf(index) {
-            for name in names {
-                match members.get(name) {
-                    Some(member) => self.from(index + 1, member, out)?,
-                    None => {
-                        self.evaluation.missing(self.path, index, name)?;
-                    }
-                }
-            }
-            return Ok(());
-        }
-        let mut merged = Map::new();
-        for name in names {
-            if let Some(member) = members.get(name) {
-                self.evaluation.spend_copy(member)?;
-                merged.insert(name.clone(), member.clone());
-            } else if self.evaluation.required {
-                return Err(self.evaluation.not_found(String::new));
-            }
-        }
-        self.found(Cow::Owned(Value::Object(merged)), out)
-    }
-
-    fn wildcard<'m>(&mut self, index: usize, model: &'m Value, out: &mut Matches<'m>) -> Result<(), Fail> {
-        match model {
-            Value::Object(members) => {
-                for member in members.values() {
-                    self.evaluation.spend(1)?;
-                    if !(self.path.is_leaf(index) && self.is_hidden(index)) {
-                        self.from(index + 1, member, out)?;
-                    }
-                }
-            }
-            Value::Array(items) => {
-                for at in 0..items.len() {
-                    match self.element(index, items, at as i64, out) {
-                        Err(Fail::NotFound(_)) if !self.evaluation.required => {}
-                        result => result?,
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Visits `model` and all that is in it, in the order of the document, and goes on wherever the next step may match.
-    fn scan<'m>(&mut self, index: usize, model: &'m Value, out: &mut Matches<'m>) -> Result<(), Fail> {
-        let path = self.path;
-        let Some(target) = path.steps.get(index + 1) else {
-            return Err(Fail::Failed("A deep scan needs a step to look for".to_owned()));
-        };
-        let mut ahead = vec![model];
-        while let Some(model) = ahead.pop() {
-            self.evaluation.spend(1)?;
-            let matches = self.may_match(&target.token, path.is_leaf(index + 1), model)?;
-            match model {
-                Value::Object(members) => {
-                    if matches {
-                        self.from(index + 1, model, out)?;
-                    }
-                    ahead.extend(members.values().rev().filter(|member| member.is_object() || member.is_array()));
-                }
-                Value::Array(items) => {
-                    if matches && path.is_leaf(index + 1) {
-                        self.from(index + 1, model, out)?;
-                    } else if matches {
-                        for (at, item) in items.iter().enumerate() {
-                            self.came_by(index + 2, at);
-                            self.from(index + 2, item, out)?;
-                        }
-                    }
-                    ahead.extend(items.iter().rev().filter(|item| item.is_object() || item.is_array()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn may_match(&self, target: &Token, leaf: bool, model: &Value) -> Result<bool, Fail> {
-        Ok(match (target, model) {
-            (Token::Property { name, .. }, Value::Object(members)) => members.contains_key(name),
-            (Token::Properties { names, .. }, Value::Object(members)) => {
-                !leaf || names.iter().all(|name| members.contains_key(name))
-            }
-            (Token::Index(_) | Token::Indexes(_) | Token::Slice(_), model) => model.is_array(),
-            (Token::Wildcard, _) => true,
-            (Token::Filter(filter), model) => filter.accepts(self.evaluation, model)?,
-            _ => false,
-        })
-    }
-
-    fn came_by(&mut self, index: usize, at: usize) {
-        if self.upstream_indexes.is_empty() {
-            self.upstream_indexes.resize(self.path.steps.len(), None);
-        }
-        self.upstream_indexes[index] = Some(at);
-    }
-
-    /// Behind a scan that looks into arrays, Jayway goes on from every element and keeps only those whose index is
-    /// the one written in the step before the last: `$..[0].name` finds the first elements' names, `$..[*].name` and
-    /// `$..[0:1].name` none of the elements'. The index stays noted when the scan moves on to objects.
-    fn is_hidden(&self, index: usize) -> bool {
-        let Some(Some(at)) = self.upstream_indexes.get(index) else {
-            return false;
-        };
-        let before_last = self.path.written.checked_sub(2).map(|place| &self.path.steps[place].token);
-        !matches!(before_last, Some(Token::Index(written)) if *at as i64 == i64::from(*written))
-    }
-}
-
-impl Slice {
-    /// The indexes that the slice stands for. Between two bounds a negative one counts through zero (`[-2:2]` is the
-    /// last two and the first two), as it does in Jayway.
-    fn range(self, length: i64) -> std::ops::Range<i64> {
-        match self {
-            Slice::From(from) if from < 0 => (length + i64::from(from)).max(0)..length,
-            Slice::From(from) => i64::from(from)..length,
-            Slice::To(to) if to < 0 => 0..length + i64::from(to),
-            Slice::To(to) => 0..i64::from(to).min(length),
-            Slice::Between(from, to) => i64::from(from).max(-length)..i64::from(to).min(length),
-        }
-    }
-}
-
-/// Refuses matches that would be too large together once they are copied.
-fn weigh(values: &[Cow<'_, Value>]) -> Result<(), Fail> {
-    let mut left = MAX_RESULT_BYTES;
-    for value in values {
-        left = left.saturating_sub(weight(value, left)?);
-    }
-    Ok(())
-}
-
-/// The bytes that a value takes, roughly; an error beyond `limit`.
-fn weight(value: &Value, limit: usize) -> Result<usize, Fail> {
-    let mut bytes = 0;
-    let mut ahead = vec![value];
-    while let Some(value) = ahead.pop() {
-        bytes += size_of::<Value>();
-        match value {
-            Value::String(text) => bytes += text.len(),
-            Value::Array(items) => ahead.extend(items),
-            Value::Object(members) => {
-                for (name, member) in members {
-                    bytes += name.len();
-                    ahead.push(member);
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-        if bytes > limit {
-            return Err(Fail::Limit(format!("The matches take more than {MAX_RESULT_BYTES} bytes")));
-        }
-    }
-    Ok(bytes)
 }

@@ -13,9 +13,8 @@ use crate::decimal::Decimal;
 use crate::error::Fail;
 use crate::eval::Evaluation;
 use crate::filter::{Expression, Filter, Operand, Relation};
-use crate::function::Function;
 use crate::java;
-use crate::token::{Path, Token};
+use crate::token::Path;
 
 /// What the filters' paths from `$` have led to, by the path's place in memory: the paths outlive the evaluation.
 #[derive(Debug, Default)]
@@ -40,7 +39,7 @@ enum Held<'i> {
 
 impl Filter {
     pub(crate) fn accepts(&self, evaluation: &Evaluation<'_>, item: &Value) -> Result<bool, Fail> {
-        evaluation.spend(1)?;
+        evaluation.budget.spend(1)?;
         match holds(&self.expression, &evaluation.filtering(false), item) {
             Err(Fail::NotFound(_) | Fail::Invalid(_)) => Ok(false),
             result => result,
@@ -110,7 +109,7 @@ fn kept(path: &Path, evaluation: &Evaluation<'_>) -> Result<Rc<Kept>, Fail> {
     }
     let value = match evaluation.of(path, evaluation.root) {
         Ok(found) => {
-            found.iter().try_for_each(|value| evaluation.spend_copy(value))?;
+            found.iter().try_for_each(|value| evaluation.budget.spend_copy(value))?;
             let value = found.into_value();
             comparable(path, &value)?;
             Some(value)
@@ -125,12 +124,11 @@ fn kept(path: &Path, evaluation: &Evaluation<'_>) -> Result<Rc<Kept>, Fail> {
 
 /// The keys of an object are a set in Java, and no filter compares a set.
 fn comparable(path: &Path, value: &Value) -> Result<(), Fail> {
-    match path.steps.last().map(|step| &step.token) {
-        Some(Token::Call { function: Some(Function::Keys), .. }) if value.is_array() => {
-            Err(Fail::Failed(format!("Could not convert class {}:{} to a ValueNode", java::KEYS, java::excerpt(value))))
-        }
-        _ => Ok(()),
+    if !(path.gives_keys() && value.is_array()) {
+        return Ok(());
     }
+    let (class, keys) = (java::KEYS, java::excerpt(value));
+    Err(Fail::Failed(format!("Could not convert class {class}:{keys} to a ValueNode")))
 }
 
 impl Held<'_> {

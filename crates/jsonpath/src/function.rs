@@ -62,11 +62,11 @@ impl Function {
                 Value::Object(members) => members.keys().map(|name| Value::String(name.clone())).collect(),
                 _ => Value::Null,
             })),
-            Function::Concat => Ok(Cow::Owned(Value::String(concat(model, &json(&values)?)))),
+            Function::Concat => Ok(Cow::Owned(Value::String(concat(model, arguments, &json(&values)?)))),
             Function::Append => match model {
                 Value::Array(items) if !arguments.is_empty() => {
                     let added = json(&values)?;
-                    evaluation.spend_copy(model)?;
+                    evaluation.budget.spend_copy(model)?;
                     Ok(Cow::Owned(items.iter().chain(added).cloned().collect()))
                 }
                 _ => Ok(Cow::Borrowed(model)),
@@ -116,7 +116,7 @@ fn values(evaluation: &Evaluation<'_>, arguments: &[Argument]) -> Result<Evaluat
             Argument::Json(value) => Ok(value.clone()),
             Argument::Path(path) | Argument::Children { path, .. } => {
                 let found = evaluation.of(path, evaluation.root)?;
-                found.iter().try_for_each(|value| evaluation.spend_copy(value))?;
+                found.iter().try_for_each(|value| evaluation.budget.spend_copy(value))?;
                 Ok(Ok(found.into_value()))
             }
         })
@@ -134,6 +134,7 @@ fn length(evaluation: &Evaluation<'_>, model: &Value, arguments: &[Argument]) ->
     let counted = match arguments.first() {
         None => None,
         Some(Argument::Json(_)) => return Err(Fail::Failed("The argument of length() must be a path".to_owned())),
+        Some(_) if model.is_null() => return Err(Fail::Failed("root can not be null".to_owned())),
         Some(Argument::Path(path) | Argument::Children { children: path, .. }) => {
             match evaluation.rooted(model, &cache).of(path, model)? {
                 Found::One(value) => value.as_array().map(Vec::len),
@@ -149,13 +150,15 @@ fn length(evaluation: &Evaluation<'_>, model: &Value, arguments: &[Argument]) ->
     Ok(counted.or_else(own).map_or(Value::Null, Value::from))
 }
 
-fn concat(model: &Value, arguments: &[&Value]) -> String {
+fn concat(model: &Value, arguments: &[Argument], values: &[&Value]) -> String {
     let mut text = String::new();
     for item in model.as_array().into_iter().flatten() {
         text.push_str(item.as_str().unwrap_or_default());
     }
-    for argument in arguments {
-        match argument {
+    for (argument, value) in arguments.iter().zip(values) {
+        match value {
+            // The keys of an object are no list in Java.
+            keys if matches!(argument, Argument::Path(path) if path.gives_keys()) => text.push_str(&java::text(keys)),
             Value::Array(items) => {
                 items.iter().filter(|item| !item.is_null()).for_each(|item| text.push_str(&java::text(item)));
             }

@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod budget;
+mod call_parse;
 mod compare;
 mod cursor;
 mod decimal;
@@ -37,6 +39,7 @@ mod parse;
 mod pattern;
 mod reference;
 mod token;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;

@@ -137,3 +137,30 @@ fn bare_number(text: &str) -> Option<Number> {
 fn float(text: &str) -> Option<Number> {
     text.parse::<f64>().ok().and_then(Number::from_f64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lenient() {
+        let check = |text: &str, expected: Value| assert_eq!(parse(text), Some(expected), "{text}");
+        check("[1, 'a', \"b\", true, null]", json!([1, "a", "b", true, null]));
+        check("[a b, c]", json!(["a b", "c"]));
+        check("[1,,2,]", json!([1, 2]));
+        check("[01, -2, 1.50, 1e2, 1-1]", json!([1, -2, 1.5, 100.0, "1-1"]));
+        check(r"['it\'s', 'A']", json!(["it's", "A"]));
+        check("{a: 1, 'b': [x], \"c\": {}}", json!({"a": 1, "b": ["x"], "c": {}}));
+        check("[12345678901234567890]", json!([12_345_678_901_234_567_890_u64]));
+        check("[]", json!([]));
+    }
+
+    #[test]
+    fn refused() {
+        for text in ["[", "[}", "{a}", "{a:}", "['a", "{:1}", "[{]"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert_eq!(parse(&"[".repeat(100_000)), None);
+    }
+}

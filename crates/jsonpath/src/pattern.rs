@@ -75,6 +75,7 @@ struct Translator<'p> {
     chars: Vec<char>,
     position: usize,
     class_depth: usize,
+    open_groups: usize,
     /// `\d` and its like are Unicode's (flag `U`).
     unicode: bool,
     /// `.` stops at all of Java's line ends.
@@ -89,6 +90,7 @@ impl<'p> Translator<'p> {
             chars: pattern.chars().collect(),
             position: 0,
             class_depth: 0,
+            open_groups: 0,
             unicode: false,
             any_newline: true,
             out: String::new(),
@@ -128,6 +130,11 @@ impl<'p> Translator<'p> {
                 }
                 _ if self.class_depth > 0 => self.out.push(c),
                 '(' => self.group()?,
+                // One too many would end the group that is put around the whole.
+                ')' => {
+                    self.open_groups = self.open_groups.checked_sub(1).ok_or(PatternFault::Wrong)?;
+                    self.out.push(')');
+                }
                 '*' | '+' | '?' | '}' => self.quantifier(c)?,
                 '.' if self.any_newline => self.out.push_str(r"[^\n\r\u{85}\u{2028}\u{2029}]"),
                 _ => self.out.push(c),
@@ -137,6 +144,7 @@ impl<'p> Translator<'p> {
     }
 
     fn group(&mut self) -> Result<(), PatternFault> {
+        self.open_groups += 1;
         self.out.push('(');
         if self.peek(0) != Some('?') {
             return Ok(());
@@ -237,5 +245,95 @@ impl<'p> Translator<'p> {
                 self.out.push_str(&format!(r"\{}{{{name}}}", if negated { 'P' } else { 'p' }));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn java_and_rust_agree_on() {
+        let check = |pattern: &str, flags: &str, text: &str, expected: bool| {
+            let regex = compile(pattern, flags).unwrap_or_else(|fault| panic!("{pattern}: {fault:?}"));
+            assert_eq!(regex.is_match(text), expected, "/{pattern}/{flags} on {text:?}");
+        };
+        check("s|str", "", "str", true);
+        check("t", "", "str", false);
+        check(".*", "", "a\nb", false);
+        check(".*", "", "a\rb", false);
+        check(".*", "d", "a\rb", true);
+        check(".*", "s", "a\nb", true);
+        check("(?s).*", "", "a\nb", true);
+        check("a.c", "i", "ABC", true);
+        check(r"\d+", "", "١٢", false);
+        check(r"\d+", "U", "١٢", true);
+        check(r"[\d.]+", "", "1.5", true);
+        check(r"[\D]+", "", "1", false);
+        check(r"\w+\s\S", "", "a_1 b", true);
+        check(r"\p{Alpha}\p{Lower}\P{Digit}", "", "Aba", true);
+        check(r"\p{IsAlphabetic}\p{L}", "", "äö", true);
+        check(r"[\p{Upper}_]+", "", "A_B", true);
+        check(r"\Qa.b\E+", "", "a.b", true);
+        check(r"\Qa.b", "", "axb", false);
+        check(r"\/\-\u0041\x42", "", "/-AB", true);
+        check("[a-z&&[^x]]+", "", "axb", false);
+        check("a b # c", "x", "ab", true);
+        check(r"(?<year>\d{4})-\d\d", "", "2026-11", true);
+        check("a{2,3}?", "", "aaa", true);
+        check("", "", "", true);
+    }
+
+    #[test]
+    fn refused() {
+        let why = |pattern: &str| match compile(pattern, "") {
+            Ok(_) => format!("/{pattern}/ is taken"),
+            Err(PatternFault::Wrong) => format!("/{pattern}/ is wrong"),
+            Err(PatternFault::Unsupported(why)) => why,
+        };
+        let story = [
+            "(",
+            "a)",
+            "a)|(b",
+            "[",
+            "a**",
+            r"\",
+            r"\q",
+            r"\u12",
+            "*a",
+            "(?=a)",
+            "(?<!a)b",
+            "(?>a)",
+            "a++",
+            "a{2}+",
+            r"(a)\1",
+            r"\k<a>",
+            r"\R",
+            r"\01",
+            "(a{1000}){1000}",
+        ]
+        .map(why)
+        .join("\n");
+        insta::assert_snapshot!(story, @r#"
+    /(/ is wrong
+    /a)/ is wrong
+    /a)|(b/ is wrong
+    /[/ is wrong
+    /a**/ is wrong
+    /\/ is wrong
+    /\q/ is wrong
+    /\u12/ is wrong
+    /*a/ is wrong
+    The regular expression /(?=a)/ cannot be used: lookaround is not supported
+    The regular expression /(?<!a)b/ cannot be used: lookaround is not supported
+    The regular expression /(?>a)/ cannot be used: atomic groups are not supported
+    The regular expression /a++/ cannot be used: possessive quantifiers are not supported
+    The regular expression /a{2}+/ cannot be used: possessive quantifiers are not supported
+    The regular expression /(a)\1/ cannot be used: backreferences are not supported
+    The regular expression /\k<a>/ cannot be used: backreferences are not supported
+    The regular expression /\R/ cannot be used: \R is not supported
+    The regular expression /\01/ cannot be used: \0 is not supported
+    The regular expression /(a{1000}){1000}/ cannot be used: it takes too much memory
+    "#);
     }
 }

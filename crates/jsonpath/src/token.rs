@@ -99,6 +99,12 @@ impl Path {
         index + 1 >= self.steps.len()
     }
 
+    /// Is its one value what `keys()` gives?
+    pub(crate) fn gives_keys(&self) -> bool {
+        let last = self.steps.last().map(|step| &step.token);
+        self.definite && matches!(last, Some(Token::Call { function: Some(Function::Keys), .. }))
+    }
+
     /// The steps from `index` on, as Jayway writes them.
     pub(crate) fn suffix(&self, index: usize) -> String {
         let mut text = String::new();

@@ -1,6 +1,7 @@
 //! What Jayway JsonPath 2.10 answered, case by case: values, kinds of errors and their texts.
 //!
-//! `data/jayway.json` and `data/answers.json` hold recorded answers of the library itself. A case that this crate answers
+//! `data/jayway.json`, `data/answers.json` (oddities, one by one) and `data/chance.json` (paths made by chance) hold
+//! recorded answers of the library itself. A case that this crate answers
 //! otherwise stands in [`DIFFERENT`] with its reason, and must really be answered otherwise.
 
 use jsonpath::{JsonPath, PathErrorKind};
@@ -24,8 +25,17 @@ fn all_recorded_answers() {
 }
 
 #[test]
-fn all_further_answers() {
-    let recorded: Value = serde_json::from_str(include_str!("data/answers.json")).expect("the cases are JSON");
+fn oddities() {
+    all_of(include_str!("data/answers.json"));
+}
+
+#[test]
+fn paths_made_by_chance() {
+    all_of(include_str!("data/chance.json"));
+}
+
+fn all_of(cases: &str) {
+    let recorded: Value = serde_json::from_str(cases).expect("the cases are JSON");
     check(recorded["cases"].as_array().expect("a list of cases"), |_| &recorded["document"]);
 }
 
