@@ -48,10 +48,6 @@ impl Errands {
             entry.remove().1.abort();
         }
     }
-
-    pub fn count(&self) -> usize {
-        self.under_way.lock().expect("no panic while held").len()
-    }
 }
 
 impl Engine {

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use machine::codec::Chunk;
-use machine::{Body, Effect, Input, Stamp, Turn, Verdict};
+use machine::{Body, Effect, Input, Stamp, Timestamp, Turn, Verdict};
 use store::{ActivityTaskId, Commit, ExecutionKey, ListingChange, OpenChange, Outcome};
 use tokio::sync::oneshot;
 
@@ -18,6 +18,14 @@ pub(crate) enum Lost {
     /// Another execution has the name.
     NameTaken,
     Other(Error),
+}
+
+/// What a turn left, before anybody is told.
+struct Turned {
+    turn: Turn,
+    /// When the execution is to be looked at again.
+    due: Option<Timestamp>,
+    at: Timestamp,
 }
 
 impl Engine {
@@ -123,30 +131,7 @@ impl Engine {
     ) -> Result<(Vec<Verdict>, bool), Lost> {
         let key = slot.key;
         let events_before = live.execution.events;
-        let beats = self.beats.of(key);
-        let seal = |task, nonce| self.tokens.seal_task(TokenTarget { execution: key, task }, nonce);
-        let stamp = Stamp {
-            at: self.clock.now(),
-            seed: self.seed(),
-            seal: &seal,
-            beats: &beats,
-            listening_since: self.listening_since,
-            limits: &self.settings.limits,
-        };
-        let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();
-        let program = live.program.clone();
-        let turned = catch_unwind(AssertUnwindSafe(|| live.execution.turn(&program, inputs, &stamp)));
-        let Ok(turn) = turned else {
-            // Nothing of it is committed. The reason was printed by the panic itself.
-            tracing::error!(execution = %key, "a turn panicked; the execution is set aside until it is asked for again");
-            return Err(Lost::Other(Error::Internal("a turn of this execution panicked".into())));
-        };
-        for task in heartbeats {
-            if live.execution.tasks.contains_key(&task) {
-                self.beats.beat(key, task, stamp.at);
-            }
-        }
-        let due = live.execution.next_due(&program, &stamp);
+        let Turned { turn, due, at } = self.decide(key, live, inputs)?;
         if !turn.records.is_empty() {
             let chunk = live.writer.encode(live.seq, &turn.records);
             let commit = self.commit_of(key, live, &turn, chunk, events_before, due);
@@ -156,9 +141,39 @@ impl Engine {
             slot.describe(Arc::new(describe::describe(&live.execution)));
             self.carry_out(key, live, &turn);
         }
-        let near = due.filter(|at| *at <= stamp.at + self.settings.timer_horizon.as_millis() as i64);
+        let near = due.filter(|due| *due <= at + self.settings.timer_horizon.as_millis() as i64);
         self.timers.set(key, near);
         Ok((turn.verdicts, turn.more))
+    }
+
+    /// The turn itself: nothing waits in here.
+    fn decide(&self, key: ExecutionKey, live: &mut Live, inputs: Vec<Input>) -> Result<Turned, Lost> {
+        let beats = self.beats.of(key);
+        let seal = |task, nonce| self.tokens.seal_task(TokenTarget { execution: key, task }, nonce);
+        let at = self.clock.now();
+        let stamp = Stamp {
+            at,
+            seed: self.seed(),
+            seal: &seal,
+            beats: &beats,
+            listening_since: self.listening_since,
+            limits: &self.settings.limits,
+        };
+        let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();
+        let (program, execution) = (&live.program, &mut live.execution);
+        let turned = catch_unwind(AssertUnwindSafe(|| execution.turn(program, inputs, &stamp)));
+        let Ok(turn) = turned else {
+            // Nothing of it is committed. The reason was printed by the panic itself.
+            tracing::error!(execution = %key, "a turn panicked; the execution is set aside until it is asked for again");
+            return Err(Lost::Other(Error::Internal("a turn of this execution panicked".into())));
+        };
+        for task in heartbeats {
+            if execution.tasks.contains_key(&task) {
+                self.beats.beat(key, task, at);
+            }
+        }
+        let due = execution.next_due(program, &stamp);
+        Ok(Turned { turn, due, at })
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), Lost> {

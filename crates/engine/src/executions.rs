@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use machine::codec::Writer;
 use machine::record::Started;
-use machine::{Body, Execution, Input, Record, Status, Timestamp, Verdict};
+use machine::{Body, Execution, Input, Record, Status, Timestamp};
 use store::{ExecutionKey, ListOf, ListQuery, Listing, Position};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -91,12 +91,7 @@ impl Engine {
     }
 
     /// The same name again is the same execution while it runs with the same input.
-    async fn started_before(
-        &self,
-        machine: &StateMachine,
-        name: &str,
-        started: &Started,
-    ) -> Result<StartedExecution> {
+    async fn started_before(&self, machine: &StateMachine, name: &str, started: &Started) -> Result<StartedExecution> {
         let existing = self.describe_execution(&execution_arn(&machine.arn, name)).await?;
         let same_input = existing.input.text() == started.input.text();
         if existing.status == Status::Running && same_input {

@@ -1,7 +1,7 @@
 //! Logs from the store: a whole one folded, or a page of history.
 
-use machine::codec::{self, Reader};
 use asl::Payload;
+use machine::codec::{self, Reader};
 use machine::{Body, Execution, Record, TaskId, history};
 use store::{EventRange, ExecutionKey, StoredChunk};
 

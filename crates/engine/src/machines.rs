@@ -61,7 +61,11 @@ impl Engine {
                     && existing.encryption == machine.encryption
                     && existing.tags == machine.tags;
                 // AWS does not compare the role: a different one with the same definition is the same machine.
-                return if same { Ok(existing) } else { Err(Error::StateMachineAlreadyExists(existing.arn.to_string())) };
+                return if same {
+                    Ok(existing)
+                } else {
+                    Err(Error::StateMachineAlreadyExists(existing.arn.to_string()))
+                };
             }
         }
         self.cache_machine(&machine);
@@ -143,7 +147,8 @@ impl Engine {
             }
             change(&mut current);
             let item = self.machine_item(&current)?;
-            if let Put::Done { .. } = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await? {
+            if let Put::Done { .. } = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await?
+            {
                 self.cache_machine(&current);
                 return Ok(current);
             }
@@ -214,7 +219,12 @@ impl Engine {
             Ok(true) => return,
             Err(error) => return tracing::warn!(machine, %error, "a state machine cannot be deleted yet"),
         }
-        let gone = |kind, scope: String, name: &str| ItemChange::Delete { kind, scope, name: name.into(), expect: Expect::Any };
+        let gone = |kind, scope: String, name: &str| ItemChange::Delete {
+            kind,
+            scope,
+            name: name.into(),
+            expect: Expect::Any,
+        };
         let changes = vec![
             gone(ItemKind::Machine, scope(parsed.account, parsed.region), parsed.rest),
             gone(ItemKind::Setting, DELETING.into(), machine),
@@ -283,12 +293,7 @@ impl Engine {
         decode(&item.body)
     }
 
-    pub async fn list_activities(
-        &self,
-        account: &str,
-        after: Option<String>,
-        limit: usize,
-    ) -> Result<Page<Activity>> {
+    pub async fn list_activities(&self, account: &str, after: Option<String>, limit: usize) -> Result<Page<Activity>> {
         self.list_items(ItemKind::Activity, account, after, limit).await
     }
 

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use asl::{Payload, Resource};
+use async_trait::async_trait;
 use machine::record::Stage;
 use serde_json::Value;
 
@@ -37,7 +37,11 @@ pub enum Answer {
     Succeeded(Payload),
     /// `.sync` and `.waitForTaskToken`: accepted, and this is what the service said.
     Submitted(Payload),
-    Failed { error: String, cause: Option<String>, stage: Stage },
+    Failed {
+        error: String,
+        cause: Option<String>,
+        stage: Stage,
+    },
 }
 
 /// A job that was submitted, and may have to be looked up by the request that submitted it.
@@ -52,9 +56,14 @@ pub struct Job {
 #[derive(Clone, Debug)]
 pub enum Followed {
     /// Ask again, but not before this time has gone.
-    Running { ask_again: Duration },
+    Running {
+        ask_again: Duration,
+    },
     Succeeded(Payload),
-    Failed { error: String, cause: Option<String> },
+    Failed {
+        error: String,
+        cause: Option<String>,
+    },
 }
 
 /// Why a question could not be put at all; it will be put again.

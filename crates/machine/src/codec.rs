@@ -149,7 +149,9 @@ impl Reader {
     pub fn resolve(&self, records: Vec<Record<PayloadRef>>) -> Result<Vec<Record>, CodecError> {
         let mut find = |at: PayloadRef| {
             let payload = self.payloads.get(&at.chunk).and_then(|chunk| chunk.get(at.place as usize));
-            payload.cloned().ok_or_else(|| CodecError::Damaged(format!("no payload {} in chunk {}", at.place, at.chunk)))
+            payload
+                .cloned()
+                .ok_or_else(|| CodecError::Damaged(format!("no payload {} in chunk {}", at.place, at.chunk)))
         };
         records.into_iter().map(|record| record.map(&mut find)).collect()
     }

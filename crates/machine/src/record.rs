@@ -46,29 +46,62 @@ pub struct Record<P = Payload> {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Body<P = Payload> {
     ExecutionStarted(Box<Started<P>>),
-    ExecutionSucceeded { output: P },
+    ExecutionSucceeded {
+        output: P,
+    },
     ExecutionFailed(Failure),
     ExecutionAborted(Failure),
     ExecutionTimedOut(Failure),
 
-    StateEntered { input: P },
-    StateExited { output: P, #[serde(with = "transition")] next: Transition },
+    StateEntered {
+        input: P,
+    },
+    StateExited {
+        output: P,
+        #[serde(with = "transition")]
+        next: Transition,
+    },
     StateAborted,
     /// Hidden: a Wait state's end, decided when it was entered.
-    WaitUntil { until: Timestamp },
+    WaitUntil {
+        until: Timestamp,
+    },
 
     TaskScheduled(Box<Scheduled<P>>),
     /// Handed out; an activity's worker may have a name.
-    TaskStarted { task: TaskId, worker: Option<Arc<str>> },
-    TaskSubmitted { task: TaskId, output: P },
-    TaskSucceeded { task: TaskId, output: P },
-    TaskFailed { task: TaskId, failure: Failure, stage: Stage },
-    TaskTimedOut { task: TaskId, failure: Failure },
+    TaskStarted {
+        task: TaskId,
+        worker: Option<Arc<str>>,
+    },
+    TaskSubmitted {
+        task: TaskId,
+        output: P,
+    },
+    TaskSucceeded {
+        task: TaskId,
+        output: P,
+    },
+    TaskFailed {
+        task: TaskId,
+        failure: Failure,
+        stage: Stage,
+    },
+    TaskTimedOut {
+        task: TaskId,
+        failure: Failure,
+    },
     /// Hidden: the state's work is to be tried again at `until`; the delay includes jitter.
-    RetryScheduled { retrier: u32, until: Timestamp },
+    RetryScheduled {
+        retrier: u32,
+        until: Timestamp,
+    },
 
     /// Parallel: `items` is the input of every branch and `branches` are their first states. Map: the items.
-    RegionStarted { length: u32, items: P, branches: Vec<u32> },
+    RegionStarted {
+        length: u32,
+        items: P,
+        branches: Vec<u32>,
+    },
     RegionSucceeded,
     RegionFailed,
     RegionAborted,
@@ -80,14 +113,25 @@ pub enum Body<P = Payload> {
         start: StateId,
         input: P,
     },
-    IterationSucceeded { index: u32 },
-    IterationFailed { index: u32 },
-    IterationAborted { index: u32 },
+    IterationSucceeded {
+        index: u32,
+    },
+    IterationFailed {
+        index: u32,
+    },
+    IterationAborted {
+        index: u32,
+    },
 
     /// Hidden: an effect that outlives its wait.
-    DebtIncurred { task: TaskId, kind: DebtKind },
+    DebtIncurred {
+        task: TaskId,
+        kind: DebtKind,
+    },
     /// Hidden: the debt is paid.
-    Settled { task: TaskId },
+    Settled {
+        task: TaskId,
+    },
 }
 
 /// Which step of a task failed: history has a name for each.

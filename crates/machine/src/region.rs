@@ -3,12 +3,12 @@
 //! In AWS's histories a region's own Succeeded event stands beside the chain, an iteration that takes a freed slot
 //! comes from the last event inside the one that freed it, and when one branch fails the others are aborted.
 
-use asl::{Kind, Map, Payload};
 use crate::execution::Phase;
 use crate::failure::{self, Failure};
 use crate::record::{Body, FrameId};
 use crate::states;
 use crate::turn::{Going, Walk, start_of};
+use asl::{Kind, Map, Payload};
 
 /// The region has just started: a Parallel's branches exist and may go on.
 pub(crate) fn opened(walk: &mut Walk, id: FrameId) {

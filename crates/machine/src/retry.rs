@@ -17,12 +17,7 @@ pub(crate) fn handlers(kind: &Kind) -> (&[Retrier], &[Catcher]) {
 }
 
 /// The first retrier that names the failure decides: its place and the delay in milliseconds, or no further attempt.
-pub(crate) fn next_attempt(
-    retriers: &[Retrier],
-    used: &[u32],
-    failure: &Failure,
-    scene: &Scene,
-) -> Option<(u32, i64)> {
+pub(crate) fn next_attempt(retriers: &[Retrier], used: &[u32], failure: &Failure, scene: &Scene) -> Option<(u32, i64)> {
     let (place, retrier) = retriers.iter().enumerate().find(|(_, r)| failure.matches(&r.error_equals))?;
     let used = used.get(place).copied().unwrap_or(0);
     if u64::from(used) >= retrier.max_attempts {

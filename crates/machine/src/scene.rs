@@ -31,7 +31,17 @@ impl<'a> Scene<'a> {
     pub fn new(execution: &'a Execution, program: &'a Program, stamp: &'a Stamp<'a>, id: FrameId) -> Scene<'a> {
         let frame = execution.frame(id);
         let state = program.state(frame.state);
-        Scene { execution, program, stamp, id, frame, state, item: None, context: OnceCell::new(), whole_context: OnceCell::new() }
+        Scene {
+            execution,
+            program,
+            stamp,
+            id,
+            frame,
+            state,
+            item: None,
+            context: OnceCell::new(),
+            whole_context: OnceCell::new(),
+        }
     }
 
     pub fn with_item(mut self, index: u32, value: &'a Value) -> Scene<'a> {
@@ -157,7 +167,9 @@ impl Draws for Draw {
 pub(crate) fn too_large(name: &str) -> Failure {
     Failure::new(
         failure::DATA_LIMIT_EXCEEDED,
-        format!("The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."),
+        format!(
+            "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+        ),
     )
 }
 

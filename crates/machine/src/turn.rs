@@ -22,11 +22,19 @@ use crate::{limits, region, retry};
 pub enum Input {
     Start(Box<Started>),
     /// News of a task.
-    Report { task: TaskId, report: Report },
+    Report {
+        task: TaskId,
+        report: Report,
+    },
     /// StopExecution.
-    Stop { error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    Stop {
+        error: Option<Arc<str>>,
+        cause: Option<Arc<str>>,
+    },
     /// The debt of this task is paid.
-    Settled { task: TaskId },
+    Settled {
+        task: TaskId,
+    },
     /// Nothing new: time has gone on, or the last turn's budget was used up.
     Continue,
 }
@@ -35,11 +43,21 @@ pub enum Input {
 #[derive(Clone, Debug)]
 pub enum Report {
     /// It was handed out: to a connector, or to an activity's worker.
-    Started { worker: Option<Arc<str>> },
+    Started {
+        worker: Option<Arc<str>>,
+    },
     /// A job or callback was accepted by its service, which answered this.
-    Submitted { output: Payload },
-    Succeeded { output: Payload },
-    Failed { error: Option<Arc<str>>, cause: Option<Arc<str>>, stage: Stage },
+    Submitted {
+        output: Payload,
+    },
+    Succeeded {
+        output: Payload,
+    },
+    Failed {
+        error: Option<Arc<str>>,
+        cause: Option<Arc<str>>,
+        stage: Stage,
+    },
     /// SendTaskHeartbeat: nothing is recorded, but the caller wants to know whether anybody still waits.
     Heartbeat,
 }
@@ -236,9 +254,7 @@ impl<'a> Walk<'a> {
             Report::Succeeded { output } => {
                 match states::task::check_result(asl, &output, self.stamp.limits.payload_bytes) {
                     Ok(()) => self.emit(frame, Body::TaskSucceeded { task: id, output })?,
-                    Err(failure) => {
-                        self.emit(frame, Body::TaskFailed { task: id, failure, stage: Stage::Run })?
-                    }
+                    Err(failure) => self.emit(frame, Body::TaskFailed { task: id, failure, stage: Stage::Run })?,
                 };
             }
             Report::Failed { error, cause, stage } => {

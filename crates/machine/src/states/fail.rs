@@ -15,7 +15,11 @@ pub(super) fn failure(scene: &Scene, fail: &Fail) -> Failure {
 fn decide(scene: &Scene, fail: &Fail) -> Result<Failure, Failure> {
     let input = scene.input()?;
     let text = |text: &Option<Text>, field, place| evaluate(scene, text, field, &input, place);
-    Ok(Failure { error: text(&fail.error, "ErrorPath", 6)?, cause: text(&fail.cause, "CausePath", 7)?, origin: Origin::Reported })
+    Ok(Failure {
+        error: text(&fail.error, "ErrorPath", 6)?,
+        cause: text(&fail.cause, "CausePath", 7)?,
+        origin: Origin::Reported,
+    })
 }
 
 fn evaluate(

@@ -3,8 +3,8 @@
 use asl::{Map, Payload};
 
 use super::{Decision, Flow};
-use crate::scene::Scene;
 use crate::Failure;
+use crate::scene::Scene;
 
 pub(super) fn begin(scene: &Scene, map: &Map) -> Decision {
     let input = scene.input()?;

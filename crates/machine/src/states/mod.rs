@@ -26,7 +26,11 @@ pub(crate) enum Flow {
     Task(Box<Scheduled>),
     WaitUntil(Timestamp),
     /// Branches or iterations are to be opened over these items.
-    Open { length: u32, items: Payload, branches: Vec<u32> },
+    Open {
+        length: u32,
+        items: Payload,
+        branches: Vec<u32>,
+    },
 }
 
 /// A state that cannot go on has failed; whether somebody catches it is not its own affair.
@@ -105,7 +109,12 @@ impl Scene<'_> {
     }
 
     /// A number that must be a whole one and not negative, such as seconds.
-    pub fn amount(&self, amount: &Option<asl::Amount>, field: &'static str, input: &Payload) -> Result<Option<f64>, Failure> {
+    pub fn amount(
+        &self,
+        amount: &Option<asl::Amount>,
+        field: &'static str,
+        input: &Payload,
+    ) -> Result<Option<f64>, Failure> {
         let Some(amount) = amount else { return Ok(None) };
         let mut draw = self.draw(4);
         amount.evaluate(field, &self.env(input, &mut draw)).map(Some).map_err(|e| self.failure(e))

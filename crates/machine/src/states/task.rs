@@ -3,9 +3,9 @@
 use asl::{Payload, Target, Task};
 
 use super::{Decision, Flow};
+use crate::Failure;
 use crate::record::Scheduled;
 use crate::scene::{Scene, too_large};
-use crate::Failure;
 
 pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
     let input = scene.input()?;
