@@ -36,7 +36,7 @@ impl Checker<'_> {
                 span: Some(states.span.clone()),
                 help: Some("End one state with \"End\": true, or add a Succeed or Fail state.".into()),
             });
-        } else if !self.is_open(start_at) {
+        } else if !self.may_lead_anywhere(scope) {
             let reached = reach(start, &edges);
             for (member, _) in states.members().iter().zip(&reached).filter(|(_, reached)| !**reached) {
                 let trail = in_states.name(&member.name);
@@ -69,6 +69,19 @@ impl Checker<'_> {
             }
             _ => {}
         }
+    }
+
+    /// Whether some target of this list will be filled in later.
+    fn may_lead_anywhere(&self, scope: &Node) -> bool {
+        let targets = |state: &Node| {
+            let own = ["Next", "Default"].map(|name| state.get(name).is_some_and(|next| self.is_open(next)));
+            let rules = ["Choices", "Catch"].iter().filter_map(|name| state.get(name)).flat_map(Node::elements);
+            own.contains(&true) || rules.filter_map(|rule| rule.get("Next")).any(|next| self.is_open(next))
+        };
+        let states = scope.get("States").map_or(&[][..], Node::members);
+        self.options.placeholders
+            && (scope.get("StartAt").is_some_and(|start| self.is_open(start))
+                || states.iter().any(|member| targets(&member.value)))
     }
 
     /// Whether the machine can end in this state; a state whose type is not known yet may.

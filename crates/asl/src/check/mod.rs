@@ -139,8 +139,8 @@ fn read(text: &str, options: &CheckOptions) -> Result<Node, Box<Diagnostic>> {
             } else {
                 "Correct the JSON at this place; nothing behind it has been read.".to_owned()
             };
-            let location = Some(error.location);
-            diagnostic(code::INVALID_JSON_DESCRIPTION, error.message, location, Some(error.span), &help)
+            let code = if error.too_deep { code::TOO_DEEPLY_NESTED } else { code::INVALID_JSON_DESCRIPTION };
+            diagnostic(code, error.message, Some(error.location), Some(error.span), &help)
         })?,
         Syntax::Yaml => yaml::read(text).map_err(|error| {
             let help = "Correct the YAML at this place; nothing behind it has been read.";

@@ -66,11 +66,9 @@ impl Checker<'_> {
 
     /// `Arguments`, `Output`, …: a string in `{% %}` is JSONata.
     pub fn expression(&mut self, node: &Node, trail: &Trail<'_>) {
-        if let Some(text) = node.as_str() {
-            if text.starts_with("{%") != text.ends_with("%}") {
-                let message = "JSONata string must start with {% and end with %}";
-                self.wrong(node, trail, message, "Close the expression with %}.");
-            }
+        if node.as_str().is_some_and(|text| text.starts_with("{%") != text.ends_with("%}")) {
+            let message = "JSONata string must start with {% and end with %}";
+            self.wrong(node, trail, message, "Write the whole string as one expression: {% … %}.");
         }
         for (index, element) in node.elements().iter().enumerate() {
             self.expression(element, &trail.index(index));

@@ -35,7 +35,7 @@ pub fn program(root: &Node) -> Build<Program> {
     let scopes = builder.scopes.into_iter().collect::<Option<Vec<_>>>();
     let states = builder.states.into_iter().collect::<Option<Vec<_>>>();
     let (Some(scopes), Some(states)) = (scopes, states) else { return Err(broken("", "a state is not defined")) };
-    let timeout_seconds = root.get("TimeoutSeconds").and_then(Node::as_u64);
+    let timeout_seconds = root.get("TimeoutSeconds").and_then(states::whole);
     Ok(Program { query_language, timeout_seconds, scopes, states })
 }
 

@@ -298,7 +298,7 @@ fn template_of(node: &Node, name: &str) -> Build<Template> {
 }
 
 /// A whole number, `5.0` too.
-fn whole(node: &Node) -> Option<u64> {
+pub(super) fn whole(node: &Node) -> Option<u64> {
     node.as_u64()
         .or_else(|| node.as_f64().filter(|value| value.fract() == 0.0 && *value >= 0.0).map(|value| value as u64))
 }
