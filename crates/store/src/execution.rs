@@ -31,7 +31,8 @@ pub struct Fence {
 /// What one turn appends to an execution's log. The bytes are opaque to the store.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Chunk {
-    /// The number of the first history event in this chunk, or of the next one if the chunk has none.
+    /// The number of the first history event in this chunk, or of the next one if the chunk has none. It grows with the
+    /// chunk's own number.
     pub first_event: u64,
     /// How many history events it holds; their numbers are consecutive.
     pub events: u32,

@@ -19,16 +19,21 @@ use crate::{Error, Result};
 /// smaller ones are read faster after a kill (this one in about 20 ms).
 const LOG_BYTES: i64 = 16 << 20;
 
-/// The log is looked at after this many groups: a look costs about as much as a statement.
-const LOOK_EVERY: u32 = 16;
+/// The log is looked at when groups have written about this much: a look costs about as much as a statement.
+const LOOK_BYTES: usize = 4 << 20;
+
+/// About what a group adds to the log beside its own bytes: the pages of the indexes that it touches.
+const GROUP_PAGES_BYTES: usize = 256 << 10;
 
 /// The writer's end. Dropping it ends the thread.
 pub struct Checkpointer {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Set by the thread when most of the log is copied.
+    /// Set by the thread when most of the log is copied, and unset by the writer when it has copied the rest. Until then the
+    /// thread does nothing: two cannot copy at one time, and the writer must not be the one who gives way.
     finish: Arc<AtomicBool>,
-    groups: u32,
+    /// About how much was written since the log was looked at.
+    unseen: usize,
 }
 
 impl Checkpointer {
@@ -44,17 +49,19 @@ impl Checkpointer {
                 move || work(&connection, &woken, &finish, &failed)
             })
             .map_err(|error| Error::Unavailable(format!("starting the checkpointer: {error}")))?;
-        Ok(Checkpointer { wake: Some(wake), thread: Some(thread), finish, groups: 0 })
+        Ok(Checkpointer { wake: Some(wake), thread: Some(thread), finish, unseen: 0 })
     }
 
-    /// To be called by the writer between two groups.
-    pub fn after_commit(&mut self, connection: &Connection) -> Result<()> {
-        if self.finish.swap(false, Ordering::Relaxed) {
-            copy(connection)?;
+    /// To be called by the writer between two groups, with the bytes of the last one.
+    pub fn after_commit(&mut self, connection: &Connection, bytes: usize) -> Result<()> {
+        if self.finish.load(Ordering::Acquire) {
+            let copied = copy(connection);
+            self.finish.store(false, Ordering::Release);
+            copied?;
         }
-        self.groups += 1;
-        if self.groups >= LOOK_EVERY {
-            self.groups = 0;
+        self.unseen += bytes + GROUP_PAGES_BYTES;
+        if self.unseen >= LOOK_BYTES {
+            self.unseen = 0;
             if let Some(wake) = &self.wake
                 && let Err(TrySendError::Disconnected(())) = wake.try_send(())
             {
@@ -78,6 +85,9 @@ impl Drop for Checkpointer {
 
 fn work(connection: &Connection, woken: &Receiver<()>, finish: &AtomicBool, failed: &OnceLock<Error>) {
     while woken.recv().is_ok() {
+        if finish.load(Ordering::Acquire) {
+            continue;
+        }
         let copied = log_bytes(connection).and_then(|bytes| {
             if bytes < LOG_BYTES {
                 return Ok(false);
@@ -87,7 +97,7 @@ fn work(connection: &Connection, woken: &Receiver<()>, finish: &AtomicBool, fail
         match copied {
             Ok(copied) => {
                 if copied {
-                    finish.store(true, Ordering::Relaxed);
+                    finish.store(true, Ordering::Release);
                 }
             }
             Err(error) if error.is_fatal() => {

@@ -4,7 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::{Chunk, EventRange, Result, StoredChunk};
 
-const COLUMNS: &str = "SELECT seq, first_event, events, records, payloads FROM log";
+/// The chunks of an execution, unless it is gone and only its chunks are still to go.
+const COLUMNS: &str = "SELECT seq, first_event, events, records, payloads FROM log
+ WHERE execution = ?1 AND NOT EXISTS (SELECT 1 FROM deleted WHERE execution = ?1)";
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredChunk> {
     Ok(StoredChunk {
@@ -20,7 +22,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredChunk> {
 
 /// At most `limit` chunks from a number on.
 pub fn from_seq(connection: &Connection, id: i64, from_seq: u32, limit: usize) -> Result<Vec<StoredChunk>> {
-    let sql = format!("{COLUMNS} WHERE execution = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3");
+    let sql = format!("{COLUMNS} AND seq >= ?2 ORDER BY seq LIMIT ?3");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map((id, from_seq, limit), stored)?;
@@ -30,7 +32,7 @@ pub fn from_seq(connection: &Connection, id: i64, from_seq: u32, limit: usize) -
 pub fn ends(connection: &Connection, id: i64) -> Result<Vec<StoredChunk>> {
     let mut chunks = Vec::with_capacity(2);
     for order in ["ASC", "DESC"] {
-        let sql = format!("{COLUMNS} WHERE execution = ?1 ORDER BY seq {order} LIMIT 1");
+        let sql = format!("{COLUMNS} ORDER BY seq {order} LIMIT 1");
         let end = connection.prepare_cached(&sql)?.query_row([id], stored).optional()?;
         chunks.extend(end);
     }
@@ -39,7 +41,7 @@ pub fn ends(connection: &Connection, id: i64) -> Result<Vec<StoredChunk>> {
 }
 
 pub fn by_seqs(connection: &Connection, id: i64, seqs: &[u32]) -> Result<Vec<StoredChunk>> {
-    let sql = format!("{COLUMNS} WHERE execution = ?1 AND seq = ?2");
+    let sql = format!("{COLUMNS} AND seq = ?2");
     let mut select = connection.prepare_cached(&sql)?;
     let mut chunks = Vec::with_capacity(seqs.len());
     for seq in seqs {
@@ -55,9 +57,9 @@ pub fn by_events(connection: &Connection, id: i64, range: &EventRange) -> Result
         return Ok(Vec::new());
     };
     let sql = if range.newest_first {
-        format!("{COLUMNS} WHERE execution = ?1 AND seq <= ?2 ORDER BY seq DESC")
+        format!("{COLUMNS} AND seq <= ?2 ORDER BY seq DESC")
     } else {
-        format!("{COLUMNS} WHERE execution = ?1 AND seq >= ?2 ORDER BY seq")
+        format!("{COLUMNS} AND seq >= ?2 ORDER BY seq")
     };
     let mut chunks = Vec::new();
     let mut bytes = 0;

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{APPLICATION_ID, FORMAT, NEWEST, STEPS};
 use super::{Options, Synchronous};
@@ -93,6 +93,14 @@ pub fn connect(options: &Options, role: Role) -> Result<Connection> {
         None => Connection::open_with_flags(&path, flags),
     }
     .map_err(|error| Error::Unavailable(format!("{}: {error}", path.display())))?;
+    set_up(&connection, options, role).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::Foreign { path, reason: "it is not an SQLite file".to_owned() },
+        _ => Error::from(error),
+    })?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection, options: &Options, role: Role) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "foreign_keys", false)?;
@@ -102,30 +110,21 @@ pub fn connect(options: &Options, role: Role) -> Result<Connection> {
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     match role {
-        Role::Writer => {
-            connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
-        }
+        Role::Writer => connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB),
         Role::Reader => {
             connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
-            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "query_only", true)
         }
     }
-    Ok(connection)
 }
 
 /// Check that the file is ours and bring it to the newest format, creating the tables if it is new.
 pub fn prepare(connection: &mut Connection, options: &Options) -> Result<()> {
     let path = options.dir.join(FILE);
-    let foreign = |reason: &str| Error::Foreign { path: path.clone(), reason: reason.to_owned() };
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(
-        |error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => foreign("it is not an SQLite file"),
-            _ => Error::from(error),
-        },
-    )?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION_ID && (application != 0 || tables != 0) {
-        return Err(foreign("it belongs to another application"));
+        return Err(Error::Foreign { path, reason: "it belongs to another application".to_owned() });
     }
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format > NEWEST {

@@ -133,7 +133,7 @@ impl Groups {
                 group.push(job);
             }
             self.write(&mut group);
-            if let Err(error) = self.checkpointer.after_commit(&self.tables.connection) {
+            if let Err(error) = self.checkpointer.after_commit(&self.tables.connection, bytes) {
                 self.fail(error);
             }
         }

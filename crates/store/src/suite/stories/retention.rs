@@ -46,6 +46,9 @@ pub async fn ended_executions_go_in_small_steps(store: Subject) {
         let name = number.to_string();
         let found = store.find(MACHINE, &name).await.expect("find");
         assert_eq!(found.is_some(), left.contains(&number));
+        // However far its log has gone, nobody sees a part of it.
+        let chunks = store.load(key(number), 0).await.expect("load").len();
+        assert_eq!(chunks, if found.is_some() { 7 } else { 0 });
     }
     sweep(store, DAWN + 60, 3).await;
     assert_eq!(listed(store).await, [9, 8, 7, 6]);
