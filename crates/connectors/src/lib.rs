@@ -1,1 +1,277 @@
-//! Resource ARN to call: the optimised integrations as a table.
+//! Resource ARN to call: the optimised integrations as a table, `.sync` jobs, callbacks, `aws-sdk:*`.
+//!
+//! The three patterns of a Resource are one code path with three endings: the answer is the result, or a job is
+//! followed to its end, or the engine waits for the token. Everything that differs between integrations is in
+//! `table.rs`, and every call goes through `aws`; this installation's own Step Functions API (`states:startExecution`,
+//! `aws-sdk:sfn:*`) is called in process, unless an endpoint is set for it (`AWS_ENDPOINT_URL_SFN`). Read `table.rs`,
+//! then [`Connectors`], then `job.rs`.
+//!
+//! # What a task may rely on
+//!
+//! | integration | sent again without being asked | after a crash between sending and hearing |
+//! |---|---|---|
+//! | `states:startExecution` | 3 times in all; the name makes a second call harmless | found by its name (the task's idempotency key where the definition gives none); a given name is ours if the input is the same |
+//! | `batch:submitJob` | 3 times in all, where the first did nothing | found among the queue's jobs of the same name by `STEPWELL_TASK` in its environment; with `NodeOverrides`, `EksPropertiesOverride` or `EcsPropertiesOverride` there is no place for the mark, and it is submitted again |
+//! | `sqs:sendMessage`, `sns:publish`, FIFO | 3 times in all | sent again; the queue or topic drops it within five minutes, by the given deduplication id or the content |
+//! | `sqs:sendMessage`, `sns:publish`, standard | 3 times in all, where the first did nothing | sent again: two messages, with the same task token |
+//! | `lambda:invoke`, function ARNs | never | invoked again |
+//! | `aws-sdk:*`, reading or with a client token (the task's key is the token) | 3 times in all | called again, harmlessly |
+//! | `aws-sdk:*`, others | 3 times in all, where the first did nothing | called again |
+//!
+//! "Did nothing" is a connection that was not made, an answer of status 503, and throttling. Where the last column says
+//! that something has its effect twice, [`AfterCrash::Fail`] fails the task instead. Whatever is left goes straight to
+//! the state's Retry: every answer of a service, and `<Prefix>.SdkClientException` for what came between.
+//!
+//! No deduplication id is made up for FIFO queues and topics: where the definition gives none, AWS takes the content,
+//! or refuses.
+//!
+//! # Jobs
+//!
+//! | `.sync` of | is asked with | ends | is stopped with | asked again after |
+//! |---|---|---|---|---|
+//! | `batch:submitJob` | DescribeJobs | `SUCCEEDED`, `FAILED` | TerminateJob | a tenth of its age, 250 ms to 10 s; at AWS 2 s to 60 s |
+//! | `states:startExecution` | DescribeExecution | `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED` | StopExecution | a tenth of its age, 50 ms to 5 s |
+//!
+//! A failed job is `States.TaskFailed`, and its description is the cause.
+//!
+//! # Whose account
+//!
+//! Calls of our own API are made in the account of the task's `Credentials` role, else in the execution's. Calls over
+//! the wire are signed with this installation's credentials, whatever the role.
+
+mod call;
+mod failure;
+mod job;
+mod names;
+mod plan;
+mod prepare;
+mod shape;
+mod table;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use asl::Pattern;
+use async_trait::async_trait;
+use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
+use engine::port::{Answer, Api, Connector, Followed, Job, TaskRequest, Unreachable};
+use machine::record::Stage;
+use serde_json::{Map, Value};
+
+use call::{Caller, Errand};
+use failure::{Failure, TASK_FAILED};
+use plan::Plan;
+use table::{Repeated, Shape};
+
+/// How many calls of one service are under way at once: a process has 1024 open files where nobody raised it, and
+/// there is more than one service.
+pub const IN_FLIGHT: usize = 256;
+
+/// What is done with a call that may have been made before the process died, and that has its effect each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterCrash {
+    /// It is made again: at least once.
+    #[default]
+    Resend,
+    /// The task fails with `States.TaskFailed`: at most once.
+    Fail,
+}
+
+/// What [`Connectors`] are made of.
+pub struct ConnectorSettings {
+    pub endpoints: Endpoints,
+    pub credentials: CredentialChain,
+    /// For each service; [`IN_FLIGHT`] where nobody chose.
+    pub in_flight: usize,
+    /// By integration: `sns:publish`, `aws-sdk:sqs:sendMessage`, and `lambda:invoke`, which stands for function ARNs
+    /// too.
+    pub after_crash: BTreeMap<String, AfterCrash>,
+}
+
+impl ConnectorSettings {
+    pub fn new(endpoints: Endpoints, credentials: CredentialChain) -> ConnectorSettings {
+        ConnectorSettings { endpoints, credentials, in_flight: IN_FLIGHT, after_crash: BTreeMap::new() }
+    }
+}
+
+/// Carries tasks out.
+pub struct Connectors {
+    caller: Caller,
+    after_crash: BTreeMap<String, AfterCrash>,
+}
+
+impl Connectors {
+    /// Ready for every service but our own API, which comes with [`Connectors::attach`]: the engine behind it needs
+    /// its connector first.
+    pub fn new(settings: ConnectorSettings) -> Connectors {
+        let client = Client::new(settings.endpoints.clone(), settings.credentials);
+        let caller = Caller::new(client, settings.endpoints, settings.in_flight.max(1));
+        Connectors { caller, after_crash: settings.after_crash }
+    }
+
+    /// Gives it this installation's own API. Only the first one counts; the answer says whether it was that.
+    pub fn attach(&self, api: Arc<dyn Api>) -> bool {
+        self.caller.attach(api)
+    }
+
+    async fn carry_out(&self, plan: &Plan, request: &TaskRequest) -> Result<Value, Failure> {
+        let parameters = prepare::parameters(plan, request)?;
+        let shown = request.parameters.text();
+        let missed = |error: CallError| Failure::of_call(plan, shown, &error);
+        if request.resent {
+            if let Some(found) = self.find(plan, request, &parameters).await.map_err(missed)? {
+                return shape::result(plan, found);
+            }
+            if self.after_crash(request) == AfterCrash::Fail && !is_harmless(plan, &parameters) {
+                let cause =
+                    "The process ended between sending this call and hearing its answer; it may have had its effect.";
+                return Err(Failure::new(TASK_FAILED, cause));
+            }
+        }
+        let answer = self.submit(plan, request, parameters).await.map_err(missed)?;
+        shape::result(plan, answer)
+    }
+
+    fn after_crash(&self, request: &TaskRequest) -> AfterCrash {
+        let name = match &request.resource.target {
+            asl::Target::Integration { service, action, pattern } => {
+                format!("{service}:{}", action.strip_suffix(pattern.suffix()).unwrap_or(action))
+            }
+            _ => "lambda:invoke".to_owned(),
+        };
+        self.after_crash.get(&name).copied().unwrap_or_default()
+    }
+
+    async fn submit(
+        &self,
+        plan: &Plan,
+        request: &TaskRequest,
+        parameters: Map<String, Value>,
+    ) -> Result<Called, CallError> {
+        let harmless = is_harmless(plan, &parameters);
+        let row = plan.row;
+        let errand = Errand {
+            operation: &plan.operation,
+            attempts: row.attempts,
+            timeout: table::timeout(row, &plan.service.name, &plan.operation),
+            harmless,
+            to_queue_url: row.to_queue_url,
+            ..errand(plan, request, Value::Object(parameters))
+        };
+        self.caller.call(errand).await
+    }
+
+    /// A call beside the submission: one that may be made any number of times.
+    async fn look(
+        &self,
+        plan: &Plan,
+        operation: &str,
+        parameters: Value,
+        request: &TaskRequest,
+    ) -> Result<Called, CallError> {
+        self.caller.call(Errand { operation, ..errand(plan, request, parameters) }).await
+    }
+
+    /// What the submission of a job was answered, heard or found.
+    async fn submitted(&self, plan: &Plan, job: &Job) -> Result<Option<Value>, Unreachable> {
+        if let Some(submitted) = &job.submitted {
+            return Ok(Some(submitted.value().clone()));
+        }
+        let Ok(parameters) = prepare::parameters(plan, &job.request) else { return Ok(None) };
+        let found = self.find(plan, &job.request, &parameters).await;
+        Ok(found.map_err(|error| Unreachable(error.to_string()))?.map(|answer| answer.value))
+    }
+}
+
+/// What every call for a task has in common.
+fn errand<'a>(plan: &'a Plan, request: &'a TaskRequest, parameters: Value) -> Errand<'a> {
+    Errand {
+        service: &plan.service,
+        operation: "",
+        parameters,
+        account: account(request),
+        region: region(request, plan),
+        idempotency_key: &request.idempotency_key,
+        attempts: 1,
+        timeout: aws::client::DEFAULT_TIMEOUT,
+        harmless: true,
+        to_queue_url: false,
+    }
+}
+
+/// The account of `arn:aws:iam::123456789012:role/name`, else that of the execution.
+fn account(request: &TaskRequest) -> &str {
+    let role = request.credentials.as_ref().and_then(|credentials| credentials.value().get("RoleArn")?.as_str());
+    let account = role.and_then(|role| role.split(':').nth(4)).filter(|account| !account.is_empty());
+    account.unwrap_or(&request.account)
+}
+
+/// A function is called where its ARN says that it is.
+fn region<'a>(request: &'a TaskRequest, plan: &Plan) -> &'a str {
+    let of_function = (plan.row.result == Shape::Payload).then(|| request.resource.text.split(':').nth(3)).flatten();
+    of_function.filter(|region| !region.is_empty()).unwrap_or(&request.region)
+}
+
+/// Actions that change nothing.
+const READING: &[&str] = &["BatchGet", "Describe", "Get", "Head", "List", "Query", "Scan", "Search"];
+
+/// Whether a second call is as good as one.
+fn is_harmless(plan: &Plan, parameters: &Map<String, Value>) -> bool {
+    match plan.row.repeated {
+        Repeated::Found(table::Find::ExecutionByName) => true,
+        Repeated::Found(table::Find::MarkedJob) | Repeated::Twice => false,
+        Repeated::Fifo(name) => {
+            parameters.get(name).and_then(Value::as_str).is_some_and(|name| name.ends_with(".fifo"))
+        }
+        Repeated::ByOperation => {
+            let operation = plan.operation();
+            let members = operation.input.as_ref().map_or(&[][..], |input| plan.service.members(input));
+            READING.iter().any(|verb| operation.name.starts_with(verb))
+                || members.iter().any(|member| member.target.idempotency_token)
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Connectors {
+    async fn start(&self, request: TaskRequest) -> Answer {
+        let failed = |Failure { error, cause }, stage| Answer::Failed { error, cause, stage };
+        let plan = match Plan::of(&request.resource) {
+            Ok(plan) => plan,
+            Err(failure) => return failed(failure, Stage::Run),
+        };
+        match self.carry_out(&plan, &request).await {
+            Ok(result) if plan.pattern == Pattern::RequestResponse => Answer::Succeeded(result.into()),
+            Ok(result) => Answer::Submitted(result.into()),
+            Err(failure) => failed(failure, plan.stage()),
+        }
+    }
+
+    async fn follow(&self, job: &Job) -> Result<Followed, Unreachable> {
+        let Some((plan, row)) = plan_of(job) else {
+            return Err(Unreachable(format!("{} has no job", job.request.resource.text)));
+        };
+        match self.submitted(&plan, job).await? {
+            Some(submitted) => self.ask(&plan, row, &job.request, &submitted).await,
+            None => Err(Unreachable("the job is not found; it may not have been submitted".to_owned())),
+        }
+    }
+
+    async fn cancel(&self, job: &Job) -> Result<(), Unreachable> {
+        let Some((plan, row)) = plan_of(job) else { return Ok(()) };
+        match self.submitted(&plan, job).await? {
+            Some(submitted) => self.stop(&plan, row, &job.request, &submitted).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A task that has a job: one of a `.sync` pattern.
+fn plan_of(job: &Job) -> Option<(Plan, &'static table::Job)> {
+    let plan = Plan::of(&job.request.resource).ok()?;
+    let row = plan.row.job.as_ref().filter(|_| matches!(plan.pattern, Pattern::Sync { .. }))?;
+    Some((plan, row))
+}
+
+#[cfg(test)]
+mod tests;

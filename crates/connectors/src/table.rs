@@ -1,0 +1,326 @@
+//! The integrations, one row each: what is called, how its parameters are prepared, how its answer is shaped, how its
+//! errors are named, and what happens when nobody knows whether a call was made.
+//!
+//! A new optimised integration is a new row here. Which patterns an integration allows is `asl`'s knowledge
+//! ([`asl::INTEGRATIONS`]), because a definition that uses another one is refused at creation.
+
+use std::time::Duration;
+
+/// One integration.
+pub(crate) struct Row {
+    /// As the Resource ARN writes it.
+    pub service: &'static str,
+    pub action: &'static str,
+    /// The service's name among the models; empty where the ARN says it.
+    pub api: &'static str,
+    pub voice: Voice,
+    pub prepare: &'static [Prepare],
+    pub result: Shape,
+    pub repeated: Repeated,
+    /// How often a call is sent before the task fails, the first time included.
+    pub attempts: u32,
+    /// How long one call may take; see [`timeout`].
+    pub timeout: Duration,
+    /// Whether the call goes to the host of its QueueUrl.
+    pub to_queue_url: bool,
+    /// What `.sync` waits for.
+    pub job: Option<Job>,
+}
+
+/// The words for errors. Step Functions calls what it optimised through the AWS SDK for Java 1, and everything else
+/// through version 2; each has its own names and its own text.
+#[derive(Clone, Copy)]
+pub(crate) enum Voice {
+    /// `SNS.NotFoundException`, `… (Service: AmazonSNS; Status Code: 404; Error Code: NotFound; …)`.
+    One {
+        prefix: &'static str,
+        /// In the text.
+        service: &'static str,
+        /// The exception that stands for errors which the model does not name.
+        base: &'static str,
+    },
+    /// `Sns.NotFoundException`, `… (Service: Sns, Status Code: 404, …)`: all from the service's id.
+    Two,
+}
+
+/// What is done to the parameters before they are sent. History shows them as they were before.
+#[derive(Clone, Copy)]
+pub(crate) enum Prepare {
+    /// Any JSON becomes text; null means not given.
+    Text(&'static str),
+    /// The task's idempotency key, unless the definition gives the parameter.
+    Key(&'static str),
+    /// The job can be recognised by its environment.
+    MarkContainer,
+}
+
+/// How an answer becomes a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As version 2 of the SDK has it: times as text.
+    Plain,
+    /// With `SdkHttpMetadata` and `SdkResponseMetadata`, names in alphabetical order, times in milliseconds.
+    WithMetadata,
+    /// The same of a function's invocation: the payload is JSON, and a function's error is the task's.
+    Invocation,
+    /// The payload of an invocation alone.
+    Payload,
+}
+
+/// What is known about a call that may have been made before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeated {
+    /// It is looked for before it is made again.
+    Found(Find),
+    /// A FIFO queue or topic, named by this parameter, takes the second for the first; another takes both.
+    Fifo(&'static str),
+    /// Both have their effect.
+    Twice,
+    /// As the operation says: one that only reads, or that takes a client token, does no harm.
+    ByOperation,
+}
+
+/// How something that may have been started is found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Find {
+    /// An execution, by its name.
+    ExecutionByName,
+    /// A Batch job, by its name and the mark in its environment.
+    MarkedJob,
+}
+
+/// A job that `.sync` follows.
+pub(crate) struct Job {
+    /// The member of the submission's answer that names it.
+    pub id: &'static str,
+    pub describe: Question,
+    /// The member of the description that holds the jobs; `None` where the description is the job.
+    pub among: Option<&'static str>,
+    pub status: &'static str,
+    pub succeeded: &'static [&'static str],
+    pub failed: &'static [&'static str],
+    /// When it began, for the pace at which it is asked for.
+    pub since: &'static str,
+    /// JSON texts that `.sync:2` gives as JSON.
+    pub texts: &'static [&'static str],
+    /// The exception that says that there is no such job.
+    pub gone: &'static str,
+    /// What the cause of a failed job leaves out.
+    pub failed_without: &'static [&'static str],
+    pub cancel: Question,
+    /// The parameter of the cancellation that says why.
+    pub reason: &'static str,
+    pub pace: Pace,
+}
+
+/// An operation that is asked with a job's id.
+#[derive(Clone, Copy)]
+pub(crate) struct Question {
+    pub operation: &'static str,
+    pub parameter: &'static str,
+    /// The parameter is a list.
+    pub list: bool,
+}
+
+/// How often a job is asked for: after a share of the time it has been running, within bounds.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    pub first: Duration,
+    pub last: Duration,
+}
+
+/// Jobs of real AWS are asked for no faster than this: its APIs throttle, and jobs there take minutes.
+pub(crate) const AWS_PACE: Pace = Pace { first: Duration::from_secs(2), last: Duration::from_secs(60) };
+
+/// A child execution lives in this process, and asking costs a row.
+const CHILD_PACE: Pace = Pace { first: Duration::from_millis(50), last: Duration::from_secs(5) };
+
+/// A local service; a job's process takes a moment to start.
+const LOCAL_PACE: Pace = Pace { first: Duration::from_millis(250), last: Duration::from_secs(10) };
+
+/// SDKs give up after three attempts.
+const ATTEMPTS: u32 = 3;
+
+/// Longer than an SQS long poll (20 s) and than most actions of AWS take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A function may run for 15 minutes.
+const INVOCATION: Duration = Duration::from_secs(15 * 60 + 10);
+
+/// Operations whose answer is the end of somebody's work, however they are called.
+const LONG: &[(&str, &str)] = &[("lambda", "Invoke")];
+
+/// How long a call may take.
+pub(crate) fn timeout(row: &Row, service: &str, operation: &str) -> Duration {
+    if LONG.contains(&(service, operation)) { INVOCATION } else { row.timeout }
+}
+
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        service: "batch",
+        action: "submitJob",
+        api: "batch",
+        voice: Voice::One { prefix: "Batch", service: "AWSBatch", base: "AWSBatchException" },
+        prepare: &[Prepare::MarkContainer],
+        result: Shape::WithMetadata,
+        repeated: Repeated::Found(Find::MarkedJob),
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: Some(Job {
+            id: "JobId",
+            describe: Question { operation: "DescribeJobs", parameter: "Jobs", list: true },
+            among: Some("Jobs"),
+            status: "Status",
+            succeeded: &["SUCCEEDED"],
+            failed: &["FAILED"],
+            since: "CreatedAt",
+            texts: &[],
+            // Batch does not say; it describes nothing.
+            gone: "",
+            failed_without: &[],
+            cancel: Question { operation: "TerminateJob", parameter: "JobId", list: false },
+            reason: "Reason",
+            pace: LOCAL_PACE,
+        }),
+    },
+    Row {
+        service: "lambda",
+        action: "invoke",
+        api: "lambda",
+        voice: LAMBDA,
+        prepare: &[],
+        result: Shape::Invocation,
+        repeated: Repeated::Twice,
+        attempts: 1,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "sns",
+        action: "publish",
+        api: "sns",
+        voice: Voice::One { prefix: "SNS", service: "AmazonSNS", base: "AmazonSNSException" },
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::Fifo("TopicArn"),
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "sqs",
+        action: "sendMessage",
+        api: "sqs",
+        voice: Voice::One { prefix: "SQS", service: "AmazonSQS", base: "AmazonSQSException" },
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::Fifo("QueueUrl"),
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: true,
+        job: None,
+    },
+    Row {
+        service: "states",
+        action: "startExecution",
+        api: "sfn",
+        voice: Voice::One { prefix: "StepFunctions", service: "AWSStepFunctions", base: "AWSStepFunctionsException" },
+        prepare: &[Prepare::Text("Input"), Prepare::Key("Name")],
+        result: Shape::WithMetadata,
+        repeated: Repeated::Found(Find::ExecutionByName),
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: Some(Job {
+            id: "ExecutionArn",
+            describe: Question { operation: "DescribeExecution", parameter: "ExecutionArn", list: false },
+            among: None,
+            status: "Status",
+            succeeded: &["SUCCEEDED"],
+            failed: &["FAILED", "TIMED_OUT", "ABORTED"],
+            since: "StartDate",
+            texts: &["Input", "Output"],
+            gone: "ExecutionDoesNotExist",
+            // Recorded answers of failed children have none of these; those of succeeded ones have them all.
+            failed_without: &["OutputDetails", "RedriveCount", "RedriveStatus", "RedriveStatusReason"],
+            cancel: Question { operation: "StopExecution", parameter: "ExecutionArn", list: false },
+            reason: "Cause",
+            pace: CHILD_PACE,
+        }),
+    },
+];
+
+/// A Task whose Resource is a function's ARN: its input is the payload, and so is its result.
+pub(crate) const FUNCTION: Row = Row {
+    service: "",
+    action: "invoke",
+    api: "lambda",
+    voice: LAMBDA,
+    prepare: &[],
+    result: Shape::Payload,
+    repeated: Repeated::Twice,
+    attempts: 1,
+    timeout: TIMEOUT,
+    to_queue_url: false,
+    job: None,
+};
+
+/// `aws-sdk:<service>:<action>`, for every service that has a model.
+pub(crate) const SDK: Row = Row {
+    service: "aws-sdk:",
+    action: "",
+    api: "",
+    voice: Voice::Two,
+    prepare: &[],
+    result: Shape::Plain,
+    repeated: Repeated::ByOperation,
+    attempts: ATTEMPTS,
+    timeout: TIMEOUT,
+    to_queue_url: false,
+    job: None,
+};
+
+const LAMBDA: Voice = Voice::One { prefix: "Lambda", service: "AWSLambda", base: "AWSLambdaException" };
+
+/// The optimised integration of this name.
+pub(crate) fn find(service: &str, action: &str) -> Option<&'static Row> {
+    ROWS.iter().find(|row| row.service == service && row.action == action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_fits_its_model_and_the_language() {
+        for row in ROWS.iter().chain([&FUNCTION]) {
+            let service = aws::models().service(row.api).expect(row.api);
+            let operation = service.operation(row.action).expect(row.action);
+            let members = |operation: &str| {
+                let input = service.operation(operation).expect(operation).input.clone().expect(operation);
+                service.members(&input).iter().map(|member| member.pascal.clone()).collect::<Vec<_>>()
+            };
+            for step in row.prepare {
+                if let Prepare::Text(name) | Prepare::Key(name) = step {
+                    assert!(members(&operation.name).contains(&(*name).to_owned()), "{name}");
+                }
+            }
+            let known =
+                asl::INTEGRATIONS.iter().find(|known| known.service == row.service && known.action == row.action);
+            assert_eq!(known.is_some(), !row.service.is_empty(), "{}:{}", row.service, row.action);
+            if let Some(known) = known {
+                let waits = known.patterns.iter().any(|pattern| matches!(pattern, asl::Pattern::Sync { .. }));
+                assert_eq!(waits, row.job.is_some(), "{}:{}", row.service, row.action);
+            }
+            if let Some(job) = &row.job {
+                for question in [job.describe, job.cancel] {
+                    assert!(members(question.operation).contains(&question.parameter.to_owned()));
+                }
+                assert!(members(job.cancel.operation).contains(&job.reason.to_owned()));
+            }
+        }
+    }
+}
