@@ -89,6 +89,7 @@ pub struct Local {
     batch: Batch,
     guard: Guard,
     settings: std::sync::Arc<Settings>,
+    store: Store,
 }
 
 impl Local {
@@ -102,9 +103,10 @@ impl Local {
         Ok(Self {
             sqs: Sqs::new(store.clone()),
             sns: Sns::new(store.clone()),
-            batch: Batch::new(store, directory.join("batch"), settings.batch.clone()),
+            batch: Batch::new(store.clone(), directory.join("batch"), settings.batch.clone()),
             guard: Guard::new(&settings.hosts),
             settings: std::sync::Arc::new(settings),
+            store,
         })
     }
 
@@ -150,6 +152,7 @@ impl Local {
             let _ = self.sqs.sweep().await;
             let _ = self.sns.sweep().await;
             let _ = self.batch.sweep().await;
+            let _ = self.store.shrink().await;
         }
     }
 }

@@ -24,6 +24,9 @@ const GROUP_LIMIT: usize = 256;
 /// How many calls may wait for the database before callers wait too.
 const QUEUE_LIMIT: usize = 1024;
 
+/// How many free pages go back to the file system at once: few enough that nobody waits for it.
+const SHRINK_PAGES: usize = 256;
+
 const TABLES: &str = include_str!("tables.sql");
 
 /// A moment, in milliseconds since 1970.
@@ -151,6 +154,20 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Give space that deleting has freed back to the file system, a little at a time.
+    pub async fn shrink(&self) -> Answer<()> {
+        self.call(|tx| {
+            // The statement gives back a page each time it is asked for its next row.
+            let mut statement = tx.db.prepare(&format!("PRAGMA incremental_vacuum({SHRINK_PAGES})"))?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            Ok(())
+        })
+        .await
+    }
+}
+
 fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
@@ -266,6 +283,18 @@ mod tests {
         drop(store);
         let store = Store::open(&path, Clock::System).unwrap();
         assert_eq!(numbers(&store).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn space_that_was_freed_goes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("laptop.db"), Clock::System).unwrap();
+        let free = || store.call(|tx| Ok(tx.db.query_row("PRAGMA freelist_count", [], |row| row.get::<_, i64>(0))?));
+        let fill = "CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(500000)); DROP TABLE t";
+        store.call(|tx| Ok(tx.db.execute_batch(fill)?)).await.unwrap();
+        assert!(free().await.unwrap() > 100);
+        store.shrink().await.unwrap();
+        assert_eq!(free().await.unwrap(), 0);
     }
 
     #[tokio::test]

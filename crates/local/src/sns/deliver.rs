@@ -2,6 +2,7 @@
 //! the last try has failed, so a restart loses none; an endpoint may see one twice. Retries follow AWS's default (three,
 //! twenty seconds apart) or the subscription's own delivery policy.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -119,10 +120,7 @@ struct Delivery {
 
 /// Post what is due, until the task is dropped. What was under way then is posted again after the next start.
 pub async fn run(store: &Store) {
-    let Some(client) = client() else {
-        tracing::error!("no HTTP client, so SNS delivers to queues only");
-        return std::future::pending().await;
-    };
+    let client = Arc::new(Http::new());
     let bell = store.wakes.bell(BELL);
     loop {
         let mut ring = std::pin::pin!(bell.notified());
@@ -175,17 +173,38 @@ fn due(tx: &Tx<'_>) -> Answer<(Vec<Delivery>, Option<u64>)> {
     Ok((due, next.map(|at| u64::try_from(at - tx.now).unwrap_or_default())))
 }
 
-type Http = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+type Secure = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-fn client() -> Option<Http> {
+/// HTTP and HTTPS apart: a machine without root certificates still delivers to its own loopback.
+struct Http {
+    plain: Client<HttpConnector, Full<Bytes>>,
+    secure: OnceLock<Result<Secure, String>>,
+}
+
+impl Http {
+    fn new() -> Self {
+        Self { plain: Client::builder(TokioExecutor::new()).build_http(), secure: OnceLock::new() }
+    }
+
+    /// Post and give the status of the answer, or say why there is none.
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<StatusCode, String> {
+        let answer = if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
+            self.secure.get_or_init(secure).as_ref().map_err(String::clone)?.request(request).await
+        } else {
+            self.plain.request(request).await
+        };
+        answer.map(|answer| answer.status()).map_err(|error| error.to_string())
+    }
+}
+
+fn secure() -> Result<Secure, String> {
     let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_native_roots()
-        .inspect_err(|error| tracing::warn!(%error, "the system's certificates cannot be read"))
-        .ok()?
-        .https_or_http()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| format!("the system's root certificates cannot be read: {error}"))?
+        .https_only()
         .enable_http1()
         .build();
-    Some(Client::builder(TokioExecutor::new()).build(connector))
+    Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
 /// What came of a try.
@@ -207,10 +226,10 @@ async fn attempt(client: &Http, delivery: &Delivery) -> Outcome {
         Ok(request) => request,
         Err(error) => return Outcome::Refused(error.to_string()),
     };
-    match tokio::time::timeout(PATIENCE, client.request(request)).await {
+    match tokio::time::timeout(PATIENCE, client.send(request)).await {
         Err(_) => Outcome::Failed(format!("no answer within {} seconds", PATIENCE.as_secs())),
-        Ok(Err(error)) => Outcome::Failed(error.to_string()),
-        Ok(Ok(answer)) => match answer.status() {
+        Ok(Err(error)) => Outcome::Failed(error),
+        Ok(Ok(status)) => match status {
             status if status.is_success() => Outcome::Taken,
             StatusCode::TOO_MANY_REQUESTS => Outcome::Failed("the endpoint is busy".to_owned()),
             status if status.is_client_error() => Outcome::Refused(format!("the endpoint answered {status}")),

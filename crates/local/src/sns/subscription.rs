@@ -99,8 +99,12 @@ pub fn find(tx: &Tx<'_>, arn: &str) -> Answer<Option<Subscription>> {
         .optional()?)
 }
 
-fn token() -> String {
-    std::iter::repeat_with(|| uuid::Uuid::new_v4().simple().to_string()).take(4).collect()
+/// Post a link with a new token to the endpoint; only the newest link of a subscription works.
+fn ask(tx: &mut Tx<'_>, subscription: &Subscription, why: Link, caller: &Caller) -> Answer<()> {
+    let token: String = std::iter::repeat_with(|| uuid::Uuid::new_v4().simple().to_string()).take(4).collect();
+    tx.db.execute("UPDATE sns_subscriptions SET token = ?2 WHERE arn = ?1", params![subscription.arn, token])?;
+    let body = notification::link(why, subscription, &token, tx.now, caller);
+    deliver::post(tx, subscription, &body)
 }
 
 pub fn subscribe(tx: &mut Tx<'_>, params: &Value, caller: &Caller) -> Answer {
@@ -129,6 +133,10 @@ pub fn subscribe(tx: &mut Tx<'_>, params: &Value, caller: &Caller) -> Answer {
         if attributes.iter().any(|(name, value)| existing.attributes.get(name) != Some(value)) {
             return Err(invalid("Attributes Reason: Subscription already exists with different attributes"));
         }
+        if existing.pending == PENDING {
+            // Whoever asks again has missed the first message, so the endpoint is asked again.
+            ask(tx, &existing, Link::Subscribe, caller)?;
+        }
         return Ok(answer(&existing, whole));
     }
     let needs_confirmation = protocol != "sqs";
@@ -140,24 +148,21 @@ pub fn subscribe(tx: &mut Tx<'_>, params: &Value, caller: &Caller) -> Answer {
         attributes,
         pending: if needs_confirmation { PENDING } else { CONFIRMED },
     };
-    let token = needs_confirmation.then(token);
     tx.db.execute(
-        "INSERT INTO sns_subscriptions (arn, topic, protocol, endpoint, attributes, token, pending, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO sns_subscriptions (arn, topic, protocol, endpoint, attributes, pending, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         params![
             subscription.arn,
             subscription.topic,
             subscription.protocol,
             subscription.endpoint,
             Value::Object(subscription.attributes.clone()).to_string(),
-            token,
             subscription.pending,
             tx.now
         ],
     )?;
-    if let Some(token) = token {
-        let body = notification::link(Link::Subscribe, &subscription, &token, tx.now, caller);
-        deliver::post(tx, &subscription, &body)?;
+    if needs_confirmation {
+        ask(tx, &subscription, Link::Subscribe, caller)?;
     }
     Ok(answer(&subscription, whole))
 }
@@ -282,13 +287,11 @@ pub fn unsubscribe(tx: &mut Tx<'_>, params: &Value, caller: &Caller) -> Answer {
         tx.db.execute("DELETE FROM sns_subscriptions WHERE arn = ?1", [arn])?;
         return Ok(json!({}));
     }
-    let token = token();
     tx.db.execute(
-        "UPDATE sns_subscriptions SET pending = ?2, token = ?3, created_at = ?4 WHERE arn = ?1",
-        params![arn, REMOVED, token, tx.now],
+        "UPDATE sns_subscriptions SET pending = ?2, created_at = ?3 WHERE arn = ?1",
+        params![arn, REMOVED, tx.now],
     )?;
-    let body = notification::link(Link::Restore, &subscription, &token, tx.now, caller);
-    deliver::post(tx, &subscription, &body)?;
+    ask(tx, &subscription, Link::Restore, caller)?;
     Ok(json!({}))
 }
 

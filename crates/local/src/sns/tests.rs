@@ -429,13 +429,13 @@ async fn heard(told: &mut tokio::sync::mpsc::UnboundedReceiver<String>) -> Strin
 #[tokio::test]
 async fn an_http_endpoint_confirms_and_a_failed_delivery_is_tried_again() {
     let world = world();
-    let (url, mut told) = endpoint(&["200 OK", "500 Oh", "200 OK", "404 No"]).await;
+    let (url, mut told) = endpoint(&["200 OK", "200 OK", "500 Oh", "200 OK", "404 No"]).await;
     let topic = world.topic("t", json!({})).await;
     world.queue("dead").await;
     let policy = "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:dead\"}";
     let attributes = json!({ "RawMessageDelivery": "true", "RedrivePolicy": policy });
     let subscribe = json!({ "TopicArn": topic, "Protocol": "http", "Endpoint": url, "Attributes": attributes });
-    let answer = world.ok("Subscribe", subscribe).await;
+    let answer = world.ok("Subscribe", subscribe.clone()).await;
     assert_eq!(answer["SubscriptionArn"], "pending confirmation");
     let sns = world.sns.clone();
     let deliverer = tokio::spawn(async move { sns.deliver().await });
@@ -444,6 +444,12 @@ async fn an_http_endpoint_confirms_and_a_failed_delivery_is_tried_again() {
     assert!(asked.contains("x-amz-sns-message-type: SubscriptionConfirmation"), "{asked}");
     let body: Value = serde_json::from_str(asked.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     world.ok("Publish", json!({ "TopicArn": topic, "Message": "too early" })).await;
+    // Asking again asks the endpoint again, and only the newest token counts.
+    world.ok("Subscribe", subscribe).await;
+    let asked = heard(&mut told).await;
+    let old = json!({ "TopicArn": topic, "Token": body["Token"] });
+    assert_eq!(world.refused("ConfirmSubscription", old).await, "InvalidParameter: Invalid parameter: Token");
+    let body: Value = serde_json::from_str(asked.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     world.ok("ConfirmSubscription", json!({ "TopicArn": topic, "Token": body["Token"] })).await;
 
     world.ok("Publish", json!({ "TopicArn": topic, "Message": "hello" })).await;

@@ -421,3 +421,119 @@ async fn a_long_poll_ends_when_a_message_comes() {
     let empty = world.ok("ReceiveMessage", json!({ "QueueUrl": url, "WaitTimeSeconds": 1 })).await;
     assert_eq!(empty, json!({}));
 }
+
+/// What chance does to a FIFO queue.
+#[derive(Debug, Clone)]
+enum Act {
+    Send {
+        group: usize,
+    },
+    /// Receive up to so many.
+    Receive {
+        most: usize,
+    },
+    /// Delete the n-th of the messages in flight.
+    Delete {
+        which: usize,
+    },
+    /// Show the n-th of the messages in flight again at once.
+    Release {
+        which: usize,
+    },
+    Pass {
+        seconds: i64,
+    },
+}
+
+fn act() -> impl proptest::strategy::Strategy<Value = Act> {
+    use proptest::prelude::*;
+    prop_oneof![
+        (0..3_usize).prop_map(|group| Act::Send { group }),
+        (1..=10_usize).prop_map(|most| Act::Receive { most }),
+        (0..8_usize).prop_map(|which| Act::Delete { which }),
+        (0..8_usize).prop_map(|which| Act::Release { which }),
+        (1..40_i64).prop_map(|seconds| Act::Pass { seconds }),
+    ]
+}
+
+/// The simplest model of a FIFO queue: per group the bodies that are there, in order, and who is hidden until when.
+#[derive(Default)]
+struct Model {
+    groups: [Vec<(String, i64)>; 3],
+}
+
+impl Model {
+    /// What may be received: the front of each group that has nothing in flight.
+    fn open(&self, now: i64) -> [Vec<&str>; 3] {
+        self.groups.each_ref().map(|group| {
+            let closed = group.iter().any(|(_, hidden)| *hidden > now);
+            if closed { Vec::new() } else { group.iter().map(|(body, _)| body.as_str()).collect() }
+        })
+    }
+
+    fn entry(&mut self, body: &str) -> Option<&mut (String, i64)> {
+        self.groups.iter_mut().flatten().find(|(known, _)| known == body)
+    }
+}
+
+async fn fifo_story(acts: Vec<Act>) {
+    let world = world();
+    let url = world.queue("q.fifo", json!({ "FifoQueue": "true" })).await;
+    let (mut model, mut flying, mut sent, mut now) = (Model::default(), Vec::<(String, String)>::new(), 0, 0);
+    for act in acts {
+        match act {
+            Act::Send { group } => {
+                let body = format!("{group}-{sent}");
+                sent += 1;
+                world.send_fifo(&url, &body, &group.to_string()).await;
+                model.groups[group].push((body, 0));
+            }
+            Act::Receive { most } => {
+                let params = json!({ "QueueUrl": url, "MaxNumberOfMessages": most });
+                let answer = world.ok("ReceiveMessage", params).await;
+                let got = answer["Messages"].as_array().cloned().unwrap_or_default();
+                let open = model.open(now).map(|group| group.into_iter().map(str::to_owned).collect::<Vec<_>>());
+                let available: usize = open.iter().map(Vec::len).sum();
+                assert_eq!(got.len(), available.min(most), "as many as there are");
+                let mut next = open.map(Vec::into_iter);
+                for message in got {
+                    let body = message["Body"].as_str().unwrap().to_owned();
+                    let group: usize = body[..1].parse().unwrap();
+                    assert_eq!(next[group].next().as_deref(), Some(body.as_str()), "each group in its order");
+                    model.entry(&body).unwrap().1 = now + 30;
+                    flying.retain(|(known, _)| *known != body);
+                    flying.push((body, message["ReceiptHandle"].as_str().unwrap().to_owned()));
+                }
+            }
+            Act::Delete { which } | Act::Release { which } if which < flying.len() => {
+                let (body, handle) = flying.remove(which);
+                let alive = model.entry(&body).is_some_and(|(_, hidden)| *hidden > now);
+                let delete = matches!(act, Act::Delete { .. });
+                let operation = if delete { "DeleteMessage" } else { "ChangeMessageVisibility" };
+                let params = json!({ "QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 0 });
+                let answer = world.call(operation, params).await;
+                assert_eq!(answer.is_ok(), alive, "an expired receipt is worth nothing");
+                if alive && delete {
+                    model.groups.iter_mut().for_each(|group| group.retain(|(known, _)| *known != body));
+                } else if alive {
+                    model.entry(&body).unwrap().1 = 0;
+                }
+            }
+            Act::Delete { .. } | Act::Release { .. } => {}
+            Act::Pass { seconds } => {
+                now += seconds;
+                world.pass(seconds);
+            }
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 32, ..Default::default() })]
+
+    /// Whatever happens, a group's messages come in order, one holder at a time, and none is lost.
+    #[test]
+    fn a_fifo_queue_is_what_its_simplest_model_is(acts in proptest::collection::vec(act(), 1..60)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(fifo_story(acts));
+    }
+}
