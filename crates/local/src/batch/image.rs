@@ -17,14 +17,14 @@ pub fn folder<'a>(images: &'a Images, image: &str) -> Result<&'a Path, String> {
     };
     let Some(folder) = images.get(image).or_else(|| images.get(untagged)) else {
         return Err(format!(
-            "CannotPullContainerError: the image {image} is not mapped to a folder on this machine. Add it to the settings: [laptop.images] \"{image}\" = \"FOLDER\""
+            "CannotPullContainerError: the image {image} is not mapped to a folder on this machine. Add it to the settings: --image {image}=FOLDER, or in the file [images] \"{image}\" = \"FOLDER\""
         ));
     };
     if folder.is_dir() {
         return Ok(folder);
     }
     Err(format!(
-        "CannotPullContainerError: the image {image} is mapped to {}, which is not a folder. Change [laptop.images] in the settings.",
+        "CannotPullContainerError: the image {image} is mapped to {}, which is not a folder. Change [images] in the settings.",
         folder.display()
     ))
 }
@@ -70,7 +70,7 @@ mod tests {
             assert_eq!(folder(&images, image).unwrap(), dir.path());
         }
         let error = folder(&images, "other:v1").unwrap_err();
-        assert!(error.contains("[laptop.images] \"other:v1\" = \"FOLDER\""), "{error}");
+        assert!(error.contains("--image other:v1=FOLDER"), "{error}");
     }
 
     #[test]

@@ -239,7 +239,7 @@ async fn a_job_that_cannot_run_says_what_is_missing() {
     let job = world.end(&id).await;
     assert_eq!(
         job["statusReason"],
-        "CannotPullContainerError: the image python:3.13 is not mapped to a folder on this machine. Add it to the settings: [laptop.images] \"python:3.13\" = \"FOLDER\""
+        "CannotPullContainerError: the image python:3.13 is not mapped to a folder on this machine. Add it to the settings: --image python:3.13=FOLDER, or in the file [images] \"python:3.13\" = \"FOLDER\""
     );
     let id = world.submit(&[], json!({})).await;
     let job = world.end(&id).await;
