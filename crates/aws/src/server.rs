@@ -51,7 +51,7 @@ pub struct Rejection {
 ///
 /// `None` for requests that are not of an AWS client, or for a service that this build has no model of.
 pub fn service_of(request: &Incoming<'_>) -> Option<Arc<Service>> {
-    if let Some((prefix, _)) = header(request, "x-amz-target").and_then(|target| target.split_once('.')) {
+    if let Some((prefix, _)) = header(request, "x-amz-target").and_then(|target| target.rsplit_once('.')) {
         return models().service_by_target(prefix);
     }
     models().service(Scope::of(request.headers, request.query)?.service.as_str())
@@ -114,7 +114,7 @@ type Read<'s> = Result<(&'s Operation, Value), ServiceError>;
 
 fn decode_json<'s>(service: &'s Service, request: &Incoming<'_>) -> Read<'s> {
     let target = header(request, "x-amz-target").unwrap_or_default();
-    let (prefix, name) = target.split_once('.').unwrap_or_default();
+    let (prefix, name) = target.rsplit_once('.').unwrap_or_default();
     let operation = exact(service, name).filter(|_| Some(prefix) == service.metadata.target_prefix.as_deref());
     let operation = operation.ok_or_else(|| unknown_operation(Protocol::Json))?;
     Ok((operation, codec::decode_json(service, operation, request.body)?))

@@ -2,7 +2,7 @@
 //! comes back as it is, in every protocol, for every operation of every service in the file.
 
 use aws::codec::{self, Dialect, Protocol};
-use aws::model::{Kind, Location, Ref};
+use aws::model::{Kind, Location, Member, Ref};
 use aws::server::{self, Incoming};
 use aws::{Operation, Service, models};
 use base64::Engine;
@@ -25,12 +25,17 @@ impl Maker<'_> {
         let mut made = Map::new();
         for (at, member) in structure.members.iter().enumerate() {
             let location = if depth == 0 { member.target.location } else { None };
-            // Labels and the status are always there; an absent body and an empty one look the same.
-            let always =
-                matches!(location, Some(Location::Uri | Location::StatusCode)) || structure.payload == Some(at);
-            if always || self.random.u8(..10) < 6 {
+            // Labels and the status are always there; an absent body and an empty one look the same, and so do no headers
+            // of a prefix.
+            let place = matches!(location, Some(Location::Uri | Location::StatusCode | Location::Headers));
+            let always = place || structure.payload == Some(at);
+            let host = depth == 0 && member.target.host_label;
+            if always || host || self.random.u8(..10) < 6 {
                 let value = match location {
+                    _ if host => Some(json!("host-label")),
                     Some(Location::StatusCode) => Some(json!(200)),
+                    // Without a prefix these are all headers of the answer, those of HTTP as well.
+                    Some(Location::Headers) if all_headers(member) => None,
                     Some(location) => self.located(&member.target, location),
                     None => self.value(&member.target, depth + 1),
                 };
@@ -74,7 +79,13 @@ impl Maker<'_> {
             Kind::List { element, .. } => {
                 (0..self.random.usize(1..4)).filter_map(|_| self.located(element, location)).collect()
             }
-            Kind::Map { .. } => json!({self.word().to_ascii_lowercase(): self.word()}),
+            Kind::Map { value, .. } => {
+                let item = match &service.shape(value.shape).kind {
+                    Kind::List { .. } => json!([self.word(), self.word()]),
+                    _ => json!(self.word()),
+                };
+                json!({self.word().replace(['"', ','], "-").to_ascii_lowercase(): item})
+            }
             Kind::String if header => self.word().into(),
             Kind::String => format!("{}x", self.text()).into(),
             _ => self.value(reference, 0)?,
@@ -92,6 +103,10 @@ impl Maker<'_> {
         const LETTERS: &[u8] = b"abcXYZ019-_\",\\";
         (0..self.random.usize(1..8)).map(|_| LETTERS[self.random.usize(..12)] as char).collect()
     }
+}
+
+fn all_headers(member: &Member) -> bool {
+    member.target.location == Some(Location::Headers) && member.target.wire.as_deref().unwrap_or_default().is_empty()
 }
 
 /// Forms and XML cannot tell an empty list, map or structure from none.
@@ -135,8 +150,13 @@ fn there(service: &Service, operation: &Operation, protocol: Protocol, params: V
 fn back(service: &Service, operation: &Operation, protocol: Protocol, result: Value) {
     let response = server::encode_response(service, operation, protocol, result.clone(), "id")
         .unwrap_or_else(|error| panic!("{}: {error}\n{result}", operation.name));
-    let read = codec::decode_response_as(protocol, service, operation, &response, Dialect::Native)
+    let mut read = codec::decode_response_as(protocol, service, operation, &response, Dialect::Native)
         .unwrap_or_else(|error| panic!("{}: {error}\n{response:?}", operation.name));
+    for member in operation.output.iter().flat_map(|output| service.members(output)) {
+        if all_headers(member) {
+            read.as_object_mut().unwrap().remove(&member.name);
+        }
+    }
     assert!(same(protocol, read.clone(), result.clone()), "{}\n{read}\n{result}", operation.name);
 }
 

@@ -409,6 +409,7 @@ enum Part {
 pub(crate) struct Found<'a> {
     pub operation: &'a str,
     labels: Vec<(&'a str, String)>,
+    constant: &'a [(String, String)],
 }
 
 impl Router {
@@ -424,13 +425,22 @@ impl Router {
             };
             Route {
                 method: operation.method.clone(),
-                parts: segments(path).map(part).collect(),
+                parts: segments(path.trim_end_matches('/'))
+                    .map(part)
+                    .filter(|part| *part != Part::Literal("".into()))
+                    .collect(),
                 constant: form_urlencoded::parse(constant.as_bytes()).into_owned().collect(),
                 operation: operation.name.clone(),
             }
         };
         let mut routes: Vec<Route> = service.operations().map(route).collect();
-        routes.sort_by(|a, b| a.parts.cmp(&b.parts).then(b.constant.len().cmp(&a.constant.len())));
+        // What says more comes first: of two ways that agree so far, the longer one.
+        let order = |a: &Route, b: &Route| {
+            let differing = a.parts.iter().zip(&b.parts).map(|(a, b)| a.cmp(b)).find(|order| order.is_ne());
+            let longer = b.parts.len().cmp(&a.parts.len());
+            differing.unwrap_or(longer).then(b.constant.len().cmp(&a.constant.len()))
+        };
+        routes.sort_by(order);
         Router { routes }
     }
 
@@ -442,14 +452,15 @@ impl Router {
             if !route.constant.iter().all(has) {
                 return None;
             }
-            Some(Found { operation: &route.operation, labels: labels(&route.parts, &segments)? })
+            let labels = labels(&route.parts, &segments)?;
+            Some(Found { operation: &route.operation, labels, constant: &route.constant })
         })
     }
 }
 
-/// Segments of a path; one slash more or less at the end makes no difference.
+/// Segments of a path. A slash at its end leaves an empty one, which [`labels`] overlooks.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.trim_start_matches('/').trim_end_matches('/').split('/')
+    path.strip_prefix('/').unwrap_or(path).split('/')
 }
 
 fn labels<'a>(parts: &'a [Part], segments: &[&str]) -> Option<Vec<(&'a str, String)>> {
@@ -468,12 +479,17 @@ fn labels<'a>(parts: &'a [Part], segments: &[&str]) -> Option<Vec<(&'a str, Stri
             }
             Part::Greedy(name) => {
                 let end = segments.len().checked_sub(parts.len() - index - 1).filter(|end| *end > at)?;
-                labels.push((name.as_str(), decoded(&segments[at..end].join("/"))?));
+                let text = segments[at..end].join("/");
+                if text.is_empty() {
+                    return None;
+                }
+                labels.push((name.as_str(), decoded(&text)?));
                 at = end;
             }
         }
     }
-    (at == segments.len()).then_some(labels)
+    let left = &segments[at..];
+    (left.is_empty() || left == [""]).then_some(labels)
 }
 
 /// Reads the parameters of a request that [`Router::find`] found the operation of.
@@ -489,8 +505,12 @@ pub(crate) fn decode_request(
     let Some(input) = &operation.input else { return Ok(Value::Object(Map::new())) };
     let members = service.members(input);
     let mut query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    query.retain(|pair| !found.constant.contains(pair));
     let mut ours = Map::new();
-    for member in members {
+    // A map in the query takes what is left, so it comes after the members with names.
+    let is_map = |member: &&Member| matches!(service.kind(&member.target), Kind::Map { .. });
+    let (maps, named): (Vec<&Member>, Vec<&Member>) = members.iter().partition(is_map);
+    for member in named.into_iter().chain(maps) {
         let name = wire_name(member);
         let value = match member.target.location {
             Some(Location::Uri) => {
@@ -521,11 +541,9 @@ fn from_query(
     member: &Member,
     query: &mut Vec<(String, String)>,
 ) -> Result<Option<Value>, CodecError> {
-    // A map takes what no other member is called; models list it last.
     if let Kind::Map { value, .. } = service.kind(&member.target) {
-        let entries = std::mem::take(query).into_iter();
-        let read = |(name, text)| Ok((name, from_text(service, value, text)?));
-        return entries.map(read).collect::<Result<Map<_, _>, _>>().map(|map| Some(Value::Object(map)));
+        let left = std::mem::take(query);
+        return (!left.is_empty()).then(|| query_map(service, value, left)).transpose();
     }
     let name = wire_name(member);
     let texts: Vec<String> = query.extract_if(.., |(asked, _)| asked == name).map(|(_, text)| text).collect();
@@ -537,4 +555,23 @@ fn from_query(
         }
         _ => texts.into_iter().next().map(|text| from_text(service, &member.target, text)).transpose(),
     }
+}
+
+/// What is left of a query, as a map; where its values are lists, a name may come more than once.
+fn query_map(service: &Service, value: &Ref, left: Vec<(String, String)>) -> Result<Value, CodecError> {
+    let mut ours = Map::new();
+    for (name, text) in left {
+        match service.kind(value) {
+            Kind::List { element, .. } => {
+                let item = from_text(service, element, text)?;
+                if let Value::Array(items) = ours.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+                    items.push(item);
+                }
+            }
+            _ => {
+                ours.insert(name, from_text(service, value, text)?);
+            }
+        }
+    }
+    Ok(Value::Object(ours))
 }
