@@ -8,7 +8,7 @@ mod raw;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::codec::rest::Router;
+use crate::codec::route::Router;
 
 pub use raw::Metadata;
 

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::auth::Scope;
-use crate::codec::rest::Router;
+use crate::codec::route::Router;
 use crate::codec::{self, CodecError, HttpResponse, Pairs, Protocol, ServiceError};
 use crate::model::{Operation, Service};
 use crate::models;

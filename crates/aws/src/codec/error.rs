@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::xml::Element;
+use super::document::Element;
 use super::{CodecError, HttpResponse, Protocol, REQUEST_ID, header, json as json_codec, set_request_id};
 use crate::model::{ErrorTraits, Kind, Member, Service, Shape, Structure};
 

@@ -3,10 +3,12 @@
 //! Each protocol is a file and works both ways: as the client ([`encode_request`], [`decode_response`]) and, through
 //! [`crate::server`], as the service. Values are JSON in one of two [`Dialect`]s. Nothing here opens a connection.
 
+mod document;
 pub mod error;
 mod form;
 mod json;
 pub(crate) mod rest;
+pub(crate) mod route;
 mod scalar;
 mod xml;
 

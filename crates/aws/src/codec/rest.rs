@@ -3,17 +3,16 @@
 //! The body of what is left is JSON here; a protocol with other bodies needs only its own writer and reader of bodies.
 //! Read from the server's side, method and path find the operation.
 
-use std::borrow::Cow;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use form_urlencoded::Serializer;
 use http::HeaderMap;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::json;
+use super::route::Found;
 use super::scalar::{Scalar, time_format};
 use super::{CodecError, Dialect, HttpRequest, HttpResponse, Wrong, header, is_plain, member_named, our_name};
 use crate::model::{Kind, Location, Member, Operation, Ref, Service, Structure, TimestampFormat};
@@ -380,116 +379,6 @@ pub(super) fn host_prefix(
         prefix = prefix.replace(&format!("{{{}}}", member.name), text);
     }
     Ok(Some(prefix))
-}
-
-/// Finds operations by method and path.
-#[derive(Debug)]
-pub(crate) struct Router {
-    routes: Vec<Route>,
-}
-
-#[derive(Debug)]
-struct Route {
-    method: String,
-    parts: Vec<Part>,
-    /// Query parameters that must be there, with their value where the template gives one.
-    constant: Vec<(String, String)>,
-    operation: String,
-}
-
-/// In order of how much a part says, which is the order in which routes are tried.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Literal(String),
-    Label(String),
-    Greedy(String),
-}
-
-/// An operation found, and its path labels.
-pub(crate) struct Found<'a> {
-    pub operation: &'a str,
-    labels: Vec<(&'a str, String)>,
-    constant: &'a [(String, String)],
-}
-
-impl Router {
-    pub fn new(service: &Service) -> Router {
-        let route = |operation: &Operation| {
-            let (path, constant) = operation.uri.split_once('?').unwrap_or((&operation.uri, ""));
-            let part = |text: &str| match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
-                None => Part::Literal(text.to_owned()),
-                Some(label) => match label.strip_suffix('+') {
-                    None => Part::Label(label.to_owned()),
-                    Some(label) => Part::Greedy(label.to_owned()),
-                },
-            };
-            Route {
-                method: operation.method.clone(),
-                parts: segments(path.trim_end_matches('/'))
-                    .map(part)
-                    .filter(|part| *part != Part::Literal("".into()))
-                    .collect(),
-                constant: form_urlencoded::parse(constant.as_bytes()).into_owned().collect(),
-                operation: operation.name.clone(),
-            }
-        };
-        let mut routes: Vec<Route> = service.operations().map(route).collect();
-        // What says more comes first: of two ways that agree so far, the longer one.
-        let order = |a: &Route, b: &Route| {
-            let differing = a.parts.iter().zip(&b.parts).map(|(a, b)| a.cmp(b)).find(|order| order.is_ne());
-            let longer = b.parts.len().cmp(&a.parts.len());
-            differing.unwrap_or(longer).then(b.constant.len().cmp(&a.constant.len()))
-        };
-        routes.sort_by(order);
-        Router { routes }
-    }
-
-    pub fn find(&self, method: &str, path: &str, query: &str) -> Option<Found<'_>> {
-        let segments: Vec<&str> = segments(path).collect();
-        let asked: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(query.as_bytes()).collect();
-        self.routes.iter().filter(|route| route.method.eq_ignore_ascii_case(method)).find_map(|route| {
-            let has = |(name, value): &(String, String)| asked.iter().any(|(n, v)| n == name && v == value);
-            if !route.constant.iter().all(has) {
-                return None;
-            }
-            let labels = labels(&route.parts, &segments)?;
-            Some(Found { operation: &route.operation, labels, constant: &route.constant })
-        })
-    }
-}
-
-/// Segments of a path. A slash at its end leaves an empty one, which [`labels`] overlooks.
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.strip_prefix('/').unwrap_or(path).split('/')
-}
-
-fn labels<'a>(parts: &'a [Part], segments: &[&str]) -> Option<Vec<(&'a str, String)>> {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
-    let mut labels = Vec::new();
-    let mut at = 0;
-    for (index, part) in parts.iter().enumerate() {
-        let segment = segments.get(at)?;
-        match part {
-            Part::Literal(text) if text == segment => at += 1,
-            Part::Literal(_) => return None,
-            Part::Label(_) if segment.is_empty() => return None,
-            Part::Label(name) => {
-                labels.push((name.as_str(), decoded(segment)?));
-                at += 1;
-            }
-            Part::Greedy(name) => {
-                let end = segments.len().checked_sub(parts.len() - index - 1).filter(|end| *end > at)?;
-                let text = segments[at..end].join("/");
-                if text.is_empty() {
-                    return None;
-                }
-                labels.push((name.as_str(), decoded(&text)?));
-                at = end;
-            }
-        }
-    }
-    let left = &segments[at..];
-    (left.is_empty() || left == [""]).then_some(labels)
 }
 
 /// Reads the parameters of a request that [`Router::find`] found the operation of.
