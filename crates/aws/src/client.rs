@@ -23,7 +23,8 @@ use crate::model::{Operation, Service};
 use crate::models;
 
 pub use retry::Retries;
-pub use transport::{Connection, MAX_RESPONSE, Unsent};
+use transport::Unsent;
+pub use transport::{Connection, Failed, MAX_RESPONSE};
 
 /// How long a call may take when its context does not say: the Java SDK's own patience is of this order, and longer
 /// calls (a Lambda function that runs for minutes) set their own.
@@ -129,6 +130,13 @@ pub enum CallError {
     Signature(#[from] SignError),
 }
 
+impl CallError {
+    /// Whether the service asks for patience, under any of the names that AWS has for it.
+    pub fn is_throttling(&self) -> bool {
+        retry::is_throttling(self)
+    }
+}
+
 impl Client {
     pub fn new(endpoints: Endpoints, credentials: CredentialChain) -> Client {
         Client { transport: Arc::new(transport::Transport::new()), endpoints, credentials }
@@ -159,7 +167,7 @@ impl Client {
             attempts += 1;
             match self.attempt(&call, attempts).await {
                 Err(error) if attempts < context.retries.attempts && retry::is_worth_it(&error) => {
-                    let pause = context.retries.pause(attempts, retry::is_throttling(&error));
+                    let pause = context.retries.pause(attempts, error.is_throttling());
                     tracing::debug!(service = service.name, operation = operation.name, attempts, %error, "trying again");
                     tokio::time::sleep(pause).await;
                 }

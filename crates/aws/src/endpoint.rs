@@ -9,8 +9,7 @@ use std::sync::Arc;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-use crate::model::Metadata;
-use crate::models::{models, plain};
+use crate::models::models;
 
 /// Looks up an environment variable; tests pass their own.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -194,19 +193,6 @@ impl Endpoint {
     /// The endpoint as a URL without a slash at its end.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.authority, self.base_path)
-    }
-}
-
-/// The variables' name for a service, for messages.
-pub fn endpoint_variable(metadata: &Metadata) -> String {
-    variable(&metadata.service_id)
-}
-
-/// Whether two names mean the same service.
-pub fn same_service(one: &str, other: &str) -> bool {
-    match (models().entry(one), models().entry(other)) {
-        (Some(one), Some(other)) => one.name == other.name,
-        _ => plain(one) == plain(other),
     }
 }
 

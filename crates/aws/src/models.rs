@@ -141,7 +141,7 @@ impl Models {
 }
 
 /// A name as `aws-sdk:` writes it: lower case, without separators.
-pub(crate) fn plain(name: &str) -> String {
+fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 

@@ -61,7 +61,7 @@ impl Connection {
 
 /// A request without an answer.
 #[derive(Debug)]
-pub enum Unsent {
+pub(crate) enum Unsent {
     Connection(Connection),
     TooLarge,
 }
