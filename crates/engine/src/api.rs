@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use asl::Payload;
-use machine::{Failure, Status, Timestamp};
+pub use machine::Status;
+use machine::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

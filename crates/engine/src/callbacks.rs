@@ -82,7 +82,11 @@ impl Claim<'_> {
             self.engine.activities.forget(key, task);
             return Ok(None);
         }
-        let Some(input) = log::task_input(self.engine, key, task).await? else { return Ok(None) };
+        let input = match self.engine.slots.task_parameters(key, task) {
+            Some(input) => Some(input),
+            None => log::task_input(self.engine, key, task).await?,
+        };
+        let Some(input) = input else { return Ok(None) };
         let nonce = u128::from_be_bytes(self.engine.seed()[..16].try_into().expect("a seed has 32 bytes"));
         let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, nonce);
         Ok(Some(ActivityWork { token, input }))

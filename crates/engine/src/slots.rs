@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use asl::Program;
+use asl::{Payload, Program};
 use lru::LruCache;
 use machine::codec::Writer;
-use machine::{Execution, Input, Verdict};
+use machine::{Execution, Input, TaskId, Verdict};
 use store::ExecutionKey;
 use tokio::sync::oneshot;
 
@@ -171,6 +171,15 @@ impl Slots {
 
     pub fn key(&self, arn: &str) -> Option<ExecutionKey> {
         self.lock().by_arn.get(arn).copied()
+    }
+
+    /// What a task was asked, where its execution is in memory and at rest.
+    pub fn task_parameters(&self, key: ExecutionKey, task: TaskId) -> Option<Payload> {
+        let maps = self.lock();
+        let slot = maps.busy.get(&key).or_else(|| maps.parked.peek(&key))?;
+        let inner = slot.lock();
+        let task = inner.live.as_ref()?.execution.tasks.get(&task)?;
+        Some(task.parameters.clone())
     }
 
     /// How many have a driver.
