@@ -1,0 +1,124 @@
+//! Engine, connectors, laptop services and server, put together.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws::{CredentialChain, Endpoints};
+use connectors::{ConnectorSettings, Connectors};
+use engine::Engine;
+use local::Local;
+use store::Store;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Failed;
+use crate::settings::Settings;
+
+pub struct House {
+    pub engine: Engine,
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl House {
+    /// Opens everything over a store. The laptop services keep their data in `laptop_data`.
+    pub async fn open(
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        listen: SocketAddr,
+        laptop_data: &Path,
+    ) -> Result<House, Failed> {
+        if !listen.ip().is_loopback() {
+            // No credentials are checked yet, so nobody but this machine may call.
+            return Err(format!("{listen} is not a loopback address; listen on 127.0.0.1 or [::1]").into());
+        }
+        let listener =
+            TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+        let address = listener.local_addr()?;
+        let url = format!("http://{address}");
+        let local = if settings.laptop { Some(open_local(settings, laptop_data, &url)?) } else { None };
+
+        let environment = aws::endpoint::process_environment();
+        let mut endpoints = Endpoints::new(environment.clone()).with_aws(settings.aws);
+        for (service, endpoint) in &settings.file.endpoints {
+            endpoints = endpoints.with_setting(service, endpoint)?;
+        }
+        for service in local.iter().flat_map(|local| local.services()) {
+            endpoints = endpoints.with_laptop(service, &url)?;
+        }
+        let connectors =
+            Arc::new(Connectors::new(ConnectorSettings::new(endpoints, CredentialChain::new(environment))));
+        let engine_settings = engine::Settings {
+            account: settings.account.clone(),
+            region: settings.region.clone(),
+            limits: settings.machine_limits(),
+            ..engine::Settings::default()
+        };
+        let engine = Engine::open(engine_settings, store, connectors.clone()).await?;
+        let server = server::Server::new(engine.clone(), server::ServerSettings::default());
+        connectors.attach(server.api());
+
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = Vec::new();
+        if let Some(local) = &local {
+            let (local, stopped) = (local.clone(), stopped.clone());
+            tasks.push(tokio::spawn(async move { local.run(until(stopped)).await }));
+        }
+        let server = match local {
+            Some(local) => server.with_other(Arc::new(Laptop(local))),
+            None => server,
+        };
+        tasks.push(tokio::spawn(async move { server.serve(listener, until(stopped)).await }));
+        Ok(House { engine, address, stop, tasks })
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers what was asked, ends jobs, and closes.
+    pub async fn close(self) {
+        self.stop.send_replace(true);
+        self.engine.shutdown().await;
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Failed> {
+    let mut laptop = local::Settings {
+        account: settings.account.clone(),
+        region: settings.region.clone(),
+        ..local::Settings::default()
+    };
+    laptop.batch.images = settings.images.clone().into_iter().collect();
+    // A job finds the services where the machine does.
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_REGION", settings.region.as_str()),
+        ("AWS_DEFAULT_REGION", settings.region.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ] {
+        laptop.batch.environment.insert(name.into(), value.into());
+    }
+    Ok(Local::open(data, laptop)?)
+}
+
+/// The laptop services behind the server's door.
+struct Laptop(Local);
+
+impl server::Other for Laptop {
+    fn handle(&self, request: http::Request<bytes::Bytes>) -> server::OtherAnswer<'_> {
+        Box::pin(self.0.handle(request))
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender is gone only when the house is.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,196 @@
+//! Settings from three places, the strongest first: flags, environment (both by clap), and one TOML file.
+//!
+//! ```toml
+//! listen  = "127.0.0.1:8083"
+//! data    = "/var/lib/stepwell"
+//! account = "000000000000"
+//! region  = "eu-central-1"
+//! laptop  = true
+//! aws     = false                      # whether services without an endpoint are called at real AWS
+//!
+//! [endpoints]
+//! lambda = "http://127.0.0.1:9001"     # as AWS_ENDPOINT_URL_LAMBDA, but stronger
+//!
+//! [images]
+//! "example/resize:1" = "./jobs/resize" # where the laptop's Batch finds an image's programs
+//!
+//! [limits]
+//! payload_bytes  = 262144
+//! history_events = 25000
+//! ```
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::Failed;
+
+/// The settings that `serve` and `run` share.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Flags {
+    /// Settings file (TOML); ./stepwell.toml is read where it exists
+    #[arg(long, env = "STEPWELL_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Account id of ARNs; callers whose access key id has twelve digits have that account
+    #[arg(long, env = "STEPWELL_ACCOUNT", value_name = "ID")]
+    pub account: Option<String>,
+
+    /// Region of ARNs and of calls to services
+    #[arg(long, env = "STEPWELL_REGION", value_name = "REGION")]
+    pub region: Option<String>,
+
+    /// Answer SQS, SNS and Batch too, on the same port; jobs run as processes, so this is for loopback only
+    #[arg(long, env = "STEPWELL_LAPTOP")]
+    pub laptop: bool,
+
+    /// Call real AWS for services that have no endpoint here
+    #[arg(long, env = "STEPWELL_AWS")]
+    pub aws: bool,
+
+    /// A folder of programs that stands for a container image in the laptop's Batch
+    #[arg(long = "image", value_name = "IMAGE=FOLDER")]
+    pub images: Vec<String>,
+
+    /// What to log, for example info or engine=debug
+    #[arg(long, env = "STEPWELL_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The file.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub listen: Option<SocketAddr>,
+    pub data: Option<PathBuf>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    #[serde(default)]
+    pub laptop: bool,
+    #[serde(default)]
+    pub aws: bool,
+    pub log: Option<String>,
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, String>,
+    #[serde(default)]
+    pub images: BTreeMap<String, PathBuf>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// AWS's limits, raised or lowered. Absent ones stay as AWS has them.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub payload_bytes: Option<usize>,
+    pub history_events: Option<u64>,
+    pub inline_map_concurrency: Option<u32>,
+    pub wait_seconds: Option<u64>,
+}
+
+/// What holds after all three places were asked.
+#[derive(Debug)]
+pub struct Settings {
+    pub file: File,
+    pub account: String,
+    pub region: String,
+    pub laptop: bool,
+    pub aws: bool,
+    pub log: Option<String>,
+    pub images: BTreeMap<String, PathBuf>,
+}
+
+/// Read where `--config` says nothing.
+const DEFAULT_FILE: &str = "stepwell.toml";
+
+impl Flags {
+    pub fn resolve(&self) -> Result<Settings, Failed> {
+        let path = match &self.config {
+            Some(path) => Some(path.as_path()),
+            None => Some(Path::new(DEFAULT_FILE)).filter(|path| path.exists()),
+        };
+        let file = match path {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let account = self.account.clone().or_else(|| file.account.clone()).unwrap_or_else(|| "000000000000".into());
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!("the account id {account} is not twelve digits").into());
+        }
+        let environment = aws::endpoint::process_environment();
+        let region = self.region.clone().or_else(|| file.region.clone());
+        let region = region.or_else(|| environment("AWS_REGION")).or_else(|| environment("AWS_DEFAULT_REGION"));
+        let mut images = file.images.clone();
+        for image in &self.images {
+            let Some((name, folder)) = image.split_once('=') else {
+                return Err(format!("--image {image}: IMAGE=FOLDER is meant").into());
+            };
+            images.insert(name.to_owned(), folder.into());
+        }
+        for folder in images.values_mut() {
+            *folder = std::path::absolute(&*folder)?;
+        }
+        Ok(Settings {
+            account,
+            region: region.unwrap_or_else(|| "us-east-1".into()),
+            laptop: self.laptop || file.laptop,
+            aws: self.aws || file.aws,
+            log: self.log.clone().or_else(|| file.log.clone()),
+            images,
+            file,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<File, Failed> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    // Folders in the file are meant from where the file lies.
+    let home = path.parent().unwrap_or(Path::new(""));
+    for folder in file.images.values_mut().chain(&mut file.data) {
+        *folder = home.join(&*folder);
+    }
+    Ok(file)
+}
+
+impl Settings {
+    pub fn machine_limits(&self) -> machine::Limits {
+        let given = &self.file.limits;
+        let mut limits = machine::Limits::default();
+        limits.payload_bytes = given.payload_bytes.unwrap_or(limits.payload_bytes);
+        limits.events = given.history_events.unwrap_or(limits.events);
+        limits.inline_concurrency = given.inline_map_concurrency.unwrap_or(limits.inline_concurrency);
+        limits.wait_seconds = given.wait_seconds.unwrap_or(limits.wait_seconds);
+        limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_stronger_than_the_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = directory.path().join("s.toml");
+        let text = "account = \"111111111111\"\nregion = \"eu-west-1\"\n[images]\n\"a:1\" = \"jobs\"\n[limits]\nhistory_events = 50\n";
+        std::fs::write(&config, text).expect("written");
+        let flags = Flags { config: Some(config), account: Some("222222222222".into()), ..Flags::default() };
+        let settings = flags.resolve().expect("good settings");
+        assert_eq!((settings.account.as_str(), settings.region.as_str()), ("222222222222", "eu-west-1"));
+        assert_eq!(settings.images["a:1"], directory.path().join("jobs"));
+        assert_eq!(settings.machine_limits().events, 50);
+    }
+
+    #[test]
+    fn what_the_file_does_not_know_is_told_with_its_place() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = directory.path().join("s.toml");
+        std::fs::write(&config, "acount = \"1\"\n").expect("written");
+        let error = Flags { config: Some(config), ..Flags::default() }.resolve().expect_err("a wrong name");
+        assert!(error.to_string().contains("unknown field `acount`"), "{error}");
+    }
+}
