@@ -87,8 +87,7 @@ impl Claim<'_> {
             None => log::task_input(self.engine, key, task).await?,
         };
         let Some(input) = input else { return Ok(None) };
-        let nonce = u128::from_be_bytes(self.engine.seed()[..16].try_into().expect("a seed has 32 bytes"));
-        let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, nonce);
+        let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, self.engine.nonce());
         Ok(Some(ActivityWork { token, input }))
     }
 }

@@ -8,7 +8,6 @@ use machine::record::Started;
 use machine::{Body, Execution, Input, Record, Status, Timestamp};
 use store::{ExecutionKey, ListOf, ListQuery, Listing, Position};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use crate::api::{
     ExecutionDescription, ExecutionRow, History, HistoryQuery, MachineStatus, MachineType, Page, StartExecution,
@@ -35,7 +34,7 @@ impl Engine {
                 check_name(&name)?;
                 name
             }
-            None => Uuid::new_v4().to_string(),
+            None => self.uuid(),
         };
         let Ok(_permit) = self.starts.try_acquire() else { return Err(Error::ExecutionLimitExceeded) };
         let arn: Arc<str> = execution_arn(&machine.arn, &name).into();
@@ -168,8 +167,7 @@ impl Engine {
 
     /// A text that only this installation can read back, for paging tokens.
     pub fn seal_page(&self, text: &str) -> String {
-        let nonce = u128::from_be_bytes(self.seed()[..16].try_into().expect("a seed has 32 bytes"));
-        self.tokens.seal(Purpose::Page, text.as_bytes(), nonce)
+        self.tokens.seal(Purpose::Page, text.as_bytes(), self.nonce())
     }
 
     pub fn open_page(&self, token: &str) -> Option<String> {

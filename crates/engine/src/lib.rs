@@ -37,7 +37,7 @@ use machine::{Input, Timestamp};
 use store::{ExecutionKey, Fence, Store};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Chance, Clock, SystemChance, SystemClock};
 pub use error::{Error, Result};
 pub use machines::check_name;
 pub use settings::Settings;
@@ -73,6 +73,7 @@ pub struct Shared {
     store: Arc<dyn Store>,
     connector: Arc<dyn Connector>,
     clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
     fence: Fence,
     last_number: AtomicU64,
     listening_since: Timestamp,
@@ -103,19 +104,22 @@ impl Deref for Engine {
 impl Engine {
     /// Takes the store over and goes on with all that it holds.
     pub async fn open(settings: Settings, store: Arc<dyn Store>, connector: Arc<dyn Connector>) -> Result<Engine> {
-        Engine::open_at(settings, store, connector, Arc::new(SystemClock)).await
+        Engine::open_in(settings, store, connector, Arc::new(SystemClock), Arc::new(SystemChance)).await
     }
 
-    /// The same with a clock of the caller's.
-    pub async fn open_at(
+    /// The same with a clock and chance of the caller's.
+    pub async fn open_in(
         settings: Settings,
         store: Arc<dyn Store>,
         connector: Arc<dyn Connector>,
         clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
     ) -> Result<Engine> {
         let fence = store.acquire(SHARD, &settings.node).await?;
         let fence = fence.ok_or_else(|| Error::Internal("another node holds the store".into()))?;
-        let key = store.secret("task-tokens", &random::<{ Tokens::KEY_BYTES }>()).await?;
+        let mut key = [0; Tokens::KEY_BYTES];
+        chance.fill(&mut key);
+        let key = store.secret("task-tokens", &key).await?;
         let key = key.try_into().map_err(|_| Error::Internal("the key of the task tokens is damaged".into()))?;
         let last_number = store.last_number(&fence).await?;
         let engine = Engine(Arc::new(Shared {
@@ -140,6 +144,7 @@ impl Engine {
             store,
             connector,
             clock,
+            chance,
         }));
         engine.resume_deletions().await?;
         engine.queue_activity_tasks().await?;
@@ -169,7 +174,23 @@ impl Engine {
 
     /// Randomness for one turn.
     fn seed(&self) -> [u8; 32] {
-        random()
+        self.random()
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.chance.fill(&mut bytes);
+        bytes
+    }
+
+    /// A name or id that nobody gave.
+    fn uuid(&self) -> String {
+        uuid::Builder::from_random_bytes(self.random()).into_uuid().to_string()
+    }
+
+    /// A nonce for what is sealed outside a turn.
+    fn nonce(&self) -> u128 {
+        u128::from_be_bytes(self.random())
     }
 
     /// Tasks of activities that waited for a worker when the process ended.
@@ -238,6 +259,7 @@ impl Engine {
             let next = self.timers.next().unwrap_or(scan_at).min(scan_at);
             let pause = Duration::from_millis(next.saturating_sub(self.clock.now()).max(0) as u64).min(horizon / 2);
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(pause) => {}
                 () = self.timers.wait_for_earlier() => {}
                 () = self.stop.notified() => {}
@@ -261,11 +283,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// Random bytes from the operating system.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has randomness");
-    bytes
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::{Expect, Item, ItemChange, ItemKind, Put};
-use uuid::Uuid;
 
 use crate::api::{Activity, CreateStateMachine, MachineStatus, MachineType, Page, StateMachine, UpdateStateMachine};
 use crate::arn::{Arn, arn, split_qualifier};
@@ -97,7 +96,7 @@ impl Engine {
             set(&mut machine.tracing, &request.tracing);
             set(&mut machine.encryption, &request.encryption);
             machine.updated_at = self.clock.now();
-            machine.revision_id = Some(Uuid::new_v4().to_string());
+            machine.revision_id = Some(self.uuid());
         };
         self.change_machine(&request.arn, definitions, change).await
     }

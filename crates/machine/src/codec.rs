@@ -4,7 +4,7 @@
 //!
 //! Each chunk's records begin with the format's version; a reader refuses what it does not know.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -111,7 +111,8 @@ pub fn records(bytes: &[u8]) -> Result<Vec<Record<PayloadRef>>, CodecError> {
 /// Reads chunks: first the payloads of all that records may refer to, then the records.
 #[derive(Default)]
 pub struct Reader {
-    payloads: HashMap<u32, Vec<Payload>>,
+    /// In order, so that of two equal payloads the later one is referred to, whoever reads.
+    payloads: BTreeMap<u32, Vec<Payload>>,
 }
 
 impl Reader {
