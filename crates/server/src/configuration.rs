@@ -1,0 +1,62 @@
+//! The configurations of a state machine: what AWS accepts of them, and how it shows them again.
+
+use serde_json::{Map, Value, json};
+
+use crate::decode::Integer;
+use crate::exception::Exception;
+use crate::requests::{EncryptionConfiguration, LoggingConfiguration, TracingConfiguration, given, is_set};
+
+/// AWS delivers to one log group.
+const MAX_DESTINATIONS: usize = 1;
+
+/// As it is shown again: with what AWS takes where something is absent.
+pub fn logging(configuration: &LoggingConfiguration<'_>) -> Result<Value, Exception> {
+    let level = configuration.level.as_deref().unwrap_or("OFF");
+    let destinations = configuration.destinations.as_deref().unwrap_or_default();
+    if destinations.len() > MAX_DESTINATIONS || (level != "OFF" && destinations.is_empty()) {
+        const MESSAGE: &str = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
+        return Err(Exception::new("InvalidLoggingConfiguration", MESSAGE));
+    }
+    if level != "OFF" {
+        tracing::warn!(level, "a state machine wants logs: its configuration is kept, but no logs are delivered yet");
+    }
+    let mut shown = Map::new();
+    shown.insert("level".into(), level.into());
+    shown.insert("includeExecutionData".into(), is_set(configuration.include_execution_data).into());
+    if !destinations.is_empty() {
+        let group = |group: &_| json!({"cloudWatchLogsLogGroup": {"logGroupArn": given(group)}});
+        let groups = destinations.iter().filter_map(|to| to.cloud_watch_logs_log_group.as_ref());
+        shown.insert("destinations".into(), groups.map(|to| group(&to.log_group_arn)).collect());
+    }
+    Ok(shown.into())
+}
+
+pub fn tracing(configuration: &TracingConfiguration) -> Value {
+    let enabled = is_set(configuration.enabled);
+    if enabled {
+        tracing::warn!("a state machine wants to be traced: its configuration is kept, but no traces are sent yet");
+    }
+    json!({"enabled": enabled})
+}
+
+/// A customer's key is refused: to accept it would promise that data is encrypted with it.
+pub fn encryption(configuration: &EncryptionConfiguration<'_>) -> Result<Value, Exception> {
+    if given(&configuration.r#type) != "AWS_OWNED_KEY" {
+        return Err(Exception::unsupported("encryption with a customer managed key"));
+    }
+    if configuration.kms_key_id.is_some() || configuration.kms_data_key_reuse_period_seconds.is_some() {
+        let seconds = configuration.kms_data_key_reuse_period_seconds.map(|Integer(seconds)| seconds);
+        tracing::debug!(?seconds, "an AWS owned key has no id and no reuse period");
+        const MESSAGE: &str = "Invalid Encryption Configuration: an AWS owned key has no key id and no reuse period";
+        return Err(Exception::new("InvalidEncryptionConfiguration", MESSAGE));
+    }
+    Ok(json!({"type": "AWS_OWNED_KEY"}))
+}
+
+pub fn logging_or_default(configuration: Option<Value>) -> Value {
+    configuration.unwrap_or_else(|| json!({"level": "OFF", "includeExecutionData": false}))
+}
+
+pub fn tracing_or_default(configuration: Option<Value>) -> Value {
+    configuration.unwrap_or_else(|| json!({"enabled": false}))
+}
