@@ -7,6 +7,6 @@ root=$(cd "$here/../.." && pwd)
 venv="$root/target/models-venv"
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet -r "$here/requirements.txt"
-[ $# -gt 0 ] || set -- sqs sns batch lambda stepfunctions sts
+[ $# -gt 0 ] || set -- sqs sns batch lambda stepfunctions sts events
 "$venv/bin/python" "$here/generate.py" --out "$root/crates/aws/data/models.bin" "$@"
 "$venv/bin/python" "$here/golden.py" --out "$root/crates/aws/tests/data"

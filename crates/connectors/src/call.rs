@@ -74,6 +74,11 @@ impl Caller {
             && self.endpoints.resolve(&service.name, region).is_ok_and(|endpoint| endpoint.is_aws())
     }
 
+    /// Whether anybody set where the service is, in any region.
+    pub fn is_reachable(&self, service: &Service) -> bool {
+        self.endpoints.resolve(&service.name, "us-east-1").is_ok()
+    }
+
     pub async fn call(&self, errand: Errand<'_>) -> Result<Answer, CallError> {
         let home = self.is_home(errand.service, errand.region);
         let context = CallContext {

@@ -39,6 +39,7 @@
 //! Calls of our own API are made in the account of the task's `Credentials` role, else in the execution's. Calls over
 //! the wire are signed with this installation's credentials, whatever the role.
 
+mod announce;
 mod call;
 mod failure;
 mod job;
@@ -54,6 +55,7 @@ use std::sync::Arc;
 use asl::Pattern;
 use async_trait::async_trait;
 use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
+use engine::api::ExecutionDescription;
 use engine::port::{Answer, Api, Connector, Followed, Job, TaskRequest, Unreachable};
 use machine::record::Stage;
 use serde_json::{Map, Value};
@@ -234,6 +236,14 @@ fn is_harmless(plan: &Plan, parameters: &Map<String, Value>) -> bool {
 
 #[async_trait]
 impl Connector for Connectors {
+    fn listens(&self) -> bool {
+        self.announces()
+    }
+
+    async fn status_changed(&self, account: &str, region: &str, execution: &ExecutionDescription) {
+        self.announce(account, region, execution).await
+    }
+
     async fn start(&self, request: TaskRequest) -> Answer {
         let failed = |Failure { error, cause }, stage| Answer::Failed { error, cause, stage };
         let plan = match Plan::of(&request.resource) {

@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::{Kind, Pattern, Payload, Resource, Target};
 use machine::record::Stage;
-use machine::{Body, Effect, Execution, Input, Report, TaskId, Turn, Verdict};
+use machine::{Body, Effect, Execution, Input, Record, Report, Status, TaskId, Turn, Verdict};
 use store::ExecutionKey;
 use tokio::task::AbortHandle;
 
+use crate::api::ExecutionDescription;
 use crate::describe::{self, Errand};
 use crate::port::{Answer, Followed, Job, TaskRequest};
 use crate::slots::Live;
@@ -208,6 +209,32 @@ impl Engine {
         }
         self.errands.finish(key, task);
         self.tell(key, Input::Settled { task });
+    }
+
+    /// Tells who wants to hear that an execution has started, or is over.
+    pub(crate) fn announce(&self, turn: &Turn, description: &Arc<ExecutionDescription>) {
+        if !self.listened {
+            return;
+        }
+        let is_start = |record: &Record| matches!(record.body, Body::ExecutionStarted(_));
+        let started = turn.records.first().is_some_and(is_start).then(|| ExecutionDescription {
+            status: Status::Running,
+            stopped_at: None,
+            output: None,
+            failure: None,
+            ..ExecutionDescription::clone(description)
+        });
+        let over = turn.records.iter().any(|record| record.body.is_end()).then(|| description.clone());
+        if started.is_none() && over.is_none() {
+            return;
+        }
+        let engine = self.clone();
+        tokio::spawn(async move {
+            for change in started.iter().chain(over.as_deref()) {
+                let Ok(home) = arn::Arn::parse(&change.arn) else { return };
+                engine.connector.status_changed(home.account, home.region, change).await;
+            }
+        });
     }
 
     /// An execution is over.

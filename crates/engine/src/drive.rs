@@ -138,7 +138,9 @@ impl Engine {
             live.open = commit.open;
             self.commit(commit).await?;
             live.seq += 1;
-            slot.describe(Arc::new(describe::describe(&live.execution)));
+            let description = Arc::new(describe::describe(&live.execution));
+            slot.describe(description.clone());
+            self.announce(&turn, &description);
             self.carry_out(key, live, &turn);
         }
         let near = due.filter(|due| *due <= at + self.settings.timer_horizon.as_millis() as i64);

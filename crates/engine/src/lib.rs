@@ -72,6 +72,8 @@ pub struct Shared {
     settings: Settings,
     store: Arc<dyn Store>,
     connector: Arc<dyn Connector>,
+    /// Whether the connector wants to hear of status changes.
+    listened: bool,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     fence: Fence,
@@ -140,6 +142,7 @@ impl Engine {
             watchers: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
+            listened: connector.listens(),
             settings,
             store,
             connector,

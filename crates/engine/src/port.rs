@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use machine::record::Stage;
 use serde_json::Value;
 
+use crate::api::ExecutionDescription;
+
 /// A task to be carried out. Activities never come here: their workers fetch them.
 #[derive(Clone, Debug)]
 pub struct TaskRequest {
@@ -82,6 +84,14 @@ pub trait Connector: Send + Sync {
 
     /// Stops a job that nobody waits for any more. A job that is gone is a job that has stopped.
     async fn cancel(&self, job: &Job) -> Result<(), Unreachable>;
+
+    /// Whether anybody wants to hear of status changes.
+    fn listens(&self) -> bool {
+        false
+    }
+
+    /// An execution has started, or is over; told after it is durable, on a best-effort basis.
+    async fn status_changed(&self, _account: &str, _region: &str, _execution: &ExecutionDescription) {}
 }
 
 /// An AWS exception as an API call answers it.

@@ -96,8 +96,9 @@ fn task(view: View, kind: &Kind, body: &Body) -> Option<(String, Details)> {
     };
     let named = |suffix: &str, details: Map<String, Value>| {
         let details = names(resource).into_iter().chain(details).collect::<Map<_, _>>();
-        // AWS shows no details object where it would be empty.
-        (format!("{prefix}{suffix}"), (!details.is_empty()).then_some((None, details)))
+        // Of all of them only LambdaFunctionStarted has no details object; an activity's may be empty.
+        let shown = !(details.is_empty() && prefix == "LambdaFunction" && suffix == "Started");
+        (format!("{prefix}{suffix}"), shown.then_some((None, details)))
     };
     Some(match body {
         Body::TaskScheduled(scheduled) => named("Scheduled", of_scheduled(view, resource, scheduled)),
