@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use aws::auth::{CLOCK_SKEW, verify};
 use aws::server::Incoming;
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::exception::Exception;
 
@@ -44,6 +44,9 @@ const HOST_PREFIX: &str = "sync-";
 pub const SERVICE: &str = "states";
 
 const ACCOUNT_DIGITS: usize = 12;
+
+/// The header that names the operation.
+pub const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 
 /// The access key id in the `Authorization` header, and the service it is for. Nothing is verified.
 pub fn credential(headers: &HeaderMap) -> Option<(&str, &str)> {
@@ -96,12 +99,16 @@ pub fn check_content_type(headers: &HeaderMap) -> Result<(), Exception> {
 }
 
 impl Access {
-    /// The account that a request is for; refused if it may not be made.
-    pub fn account<'r>(&'r self, head: &'r Parts, body: &[u8], default: &'r str) -> Result<&'r str, Exception> {
-        let Access::Keys(keys) = self else {
-            let key = credential(&head.headers).map(|(key, _)| key);
-            return Ok(key.filter(|key| names_account(key)).unwrap_or(default));
-        };
+    /// The account that a request is for; refused if it may not be made. `service` is who it must be signed for.
+    pub fn account<'r>(
+        &'r self,
+        head: &'r Parts,
+        body: &[u8],
+        service: Option<&str>,
+        default: &'r str,
+    ) -> Result<&'r str, Exception> {
+        let own = credential(&head.headers).map(|(key, _)| key).filter(|key| names_account(key));
+        let Access::Keys(keys) = self else { return Ok(own.unwrap_or(default)) };
         let request = Incoming {
             method: head.method.as_str(),
             path: head.uri.path(),
@@ -112,10 +119,23 @@ impl Access {
         let secret = |id: &str| keys.get(id).map(|key| key.secret.clone());
         let scope = verify(&request, secret, SystemTime::now(), CLOCK_SKEW)
             .map_err(|error| Exception::new(error.code(), error.to_string()))?;
+        // Or a signature for something harmless would do for everything.
+        let wrong = |message: String| Err(Exception::new("InvalidSignatureException", message));
+        if let Some(service) = service.filter(|service| *service != scope.service) {
+            return wrong(format!("Credential should be scoped to correct service: '{service}'."));
+        }
+        if head.headers.contains_key(&TARGET) && !is_signed(&head.headers, TARGET.as_str()) {
+            return wrong(format!("'{TARGET}' must be a 'SignedHeader' in the AWS Authorization."));
+        }
         let account = keys.get(&scope.access_key_id).and_then(|key| key.account.as_deref());
-        let key = credential(&head.headers).map(|(key, _)| key).filter(|key| names_account(key));
-        Ok(account.or(key).unwrap_or(default))
+        Ok(account.or(own).unwrap_or(default))
     }
+}
+
+fn is_signed(headers: &HeaderMap, name: &str) -> bool {
+    let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signed = text.split_once("SignedHeaders=").map_or("", |(_, rest)| rest);
+    signed.split([',', ' ']).next().unwrap_or_default().split(';').any(|signed| signed == name)
 }
 
 /// An access key id of twelve digits is an account's.

@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, heade
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 
-use crate::access::{Access, SERVICE, check_content_type, check_page, credential};
+use crate::access::{Access, SERVICE, TARGET, check_content_type, check_page, credential};
 use crate::exception::Exception;
 use crate::operations::Operations;
 
@@ -26,7 +26,6 @@ pub trait Other: Send + Sync {
 /// What another service answers.
 pub type OtherAnswer<'a> = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send + 'a>>;
 
-const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const TARGET_PREFIX: &str = "AWSStepFunctions.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -95,7 +94,7 @@ impl Door {
         let operation =
             operation.ok_or_else(|| Exception::unknown_operation("An operation is POSTed, by X-Amz-Target"))?;
         let body = self.read(body).await?;
-        let account = self.access.account(head, &body, &self.account)?;
+        let account = self.access.account(head, &body, Some(SERVICE), &self.account)?;
         self.operations.call(account, operation, &body).await
     }
 
@@ -114,7 +113,9 @@ impl Door {
             Ok(body) => body,
             Err(exception) => return refusal(exception),
         };
-        if let (Access::Keys(_), Err(exception)) = (&self.access, self.access.account(&head, &body, &self.account)) {
+        if let (Access::Keys(_), Err(exception)) =
+            (&self.access, self.access.account(&head, &body, None, &self.account))
+        {
             return refusal(exception);
         }
         let answer = other.handle(Request::from_parts(head, body)).await;

@@ -83,7 +83,9 @@ impl From<engine::Error> for Exception {
             E::InvalidDefinition(diagnostics) => {
                 Exception::new("InvalidDefinition", asl::invalid_definition_message(&diagnostics))
             }
-            E::Unsupported(what) => Exception::unsupported(what),
+            E::Unsupported(reason) => {
+                Exception::new("UnsupportedOperationException", format!("This version cannot run it: {reason}"))
+            }
             E::InvalidExecutionInput(reason) => Exception::invalid_input(&reason),
             E::InvalidOutput(reason) => Exception::invalid_output(&reason),
             E::InvalidToken => Exception::invalid_token(),

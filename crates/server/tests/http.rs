@@ -273,15 +273,19 @@ async fn an_access_key_of_twelve_digits_is_an_account() {
     assert_eq!(ask(&server, &text).await.status, 200, "unsigned");
 }
 
-/// A request that is signed with a key.
-fn signed(key: &str, secret: &str, body: &str) -> String {
+/// A request that is signed with a key; the target only if it is there when signing.
+fn signed(key: &str, secret: &str, service: &str, sign_target: bool, body: &str) -> String {
+    const TARGET: &str = "AWSStepFunctions.CreateActivity";
     let credentials = aws::Credentials::new(key, secret, None, None, "test");
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_static("localhost:8083"));
-    headers.insert("x-amz-target", HeaderValue::from_static("AWSStepFunctions.CreateActivity"));
+    if sign_target {
+        headers.insert("x-amz-target", HeaderValue::from_static(TARGET));
+    }
     let at = SystemTime::now();
-    let signing = aws::auth::Signing { credentials: &credentials, region: "us-east-1", service: "states", at };
+    let signing = aws::auth::Signing { credentials: &credentials, region: "us-east-1", service, at };
     aws::auth::sign(signing, "POST", "http://localhost:8083/", &mut headers, body.as_bytes()).unwrap();
+    headers.insert("x-amz-target", HeaderValue::from_static(TARGET));
     let changed: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     request("", body, &changed)
@@ -295,16 +299,18 @@ async fn with_keys_every_request_is_signed() {
     let server = serve(settings, Some(Arc::new(Sqs))).await;
     let body = r#"{"name":"a"}"#;
     for (key, account) in [("AKIDA", "000000000000"), ("AKIDB", "000000000009")] {
-        let heard = ask(&server, &signed(key, "secret", body)).await;
+        let heard = ask(&server, &signed(key, "secret", "states", true, body)).await;
         assert_eq!(heard.json()["activityArn"], format!("arn:aws:states:us-east-1:{account}:activity:a"), "{heard:?}");
     }
-    let tampered = signed("AKIDA", "secret", body).replace(body, r#"{"name":"b"}"#);
+    let tampered = signed("AKIDA", "secret", "states", true, body).replace(body, r#"{"name":"b"}"#);
     let unsigned = request("CreateActivity", body, &[("Authorization", "")]);
     let sqs = request("", body, &[("Authorization", ""), ("X-Amz-Target", "AmazonSQS.ListQueues")]);
     for (text, code) in [
         (tampered, "InvalidSignatureException"),
-        (signed("AKIDA", "guess", body), "InvalidSignatureException"),
-        (signed("AKIDC", "secret", body), "UnrecognizedClientException"),
+        (signed("AKIDA", "guess", "states", true, body), "InvalidSignatureException"),
+        (signed("AKIDA", "secret", "sqs", true, body), "InvalidSignatureException"),
+        (signed("AKIDA", "secret", "states", false, body), "InvalidSignatureException"),
+        (signed("AKIDC", "secret", "states", true, body), "UnrecognizedClientException"),
         (unsigned, "MissingAuthenticationTokenException"),
         (sqs, "MissingAuthenticationTokenException"),
     ] {
