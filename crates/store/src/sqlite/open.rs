@@ -8,6 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::schema::{APPLICATION_ID, FORMAT, NEWEST, STEPS};
@@ -104,6 +105,8 @@ fn set_up(connection: &Connection, options: &Options, role: Role) -> rusqlite::R
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "foreign_keys", false)?;
+    // A plan must not depend on the values that are bound, or SQLite makes it anew whenever they change.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     let synchronous = match options.synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Off => "OFF",
