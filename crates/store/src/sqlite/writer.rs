@@ -239,3 +239,75 @@ impl Tables {
         self.last_seq
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SqliteStore;
+    use crate::sqlite::Options;
+
+    fn note(tables: &mut Tables, name: &str) -> Result<()> {
+        tables.connection.execute("INSERT INTO secrets (name, value) VALUES (?1, x'00')", [name])?;
+        Ok(())
+    }
+
+    async fn noted(store: &SqliteStore) -> Vec<String> {
+        let names = store.readers.quick(|connection| {
+            let mut select = connection.prepare("SELECT name FROM secrets ORDER BY name")?;
+            let names = select.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<rusqlite::Result<_>>()?)
+        });
+        names.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_bad_job_never_fails_its_neighbours() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Options::new(dir.path())).unwrap();
+        // What comes while this one sleeps is one group.
+        let first = store.writer.write(0, |tables| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            note(tables, "first")
+        });
+        let good = store.writer.write(0, |tables| note(tables, "good"));
+        let bad = store.writer.write(0, |tables| {
+            note(tables, "bad")?;
+            Err::<(), _>(Error::TooLarge("bad".into()))
+        });
+        let last = store.writer.write(0, |tables| note(tables, "last"));
+        let (first, good, bad, last) = tokio::join!(first, good, bad, last);
+        assert_eq!((first, good, last), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(bad, Err(Error::TooLarge("bad".into())));
+        assert_eq!(noted(&store).await, ["first", "good", "last"]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_after_a_write_that_was_not_confirmed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Options::new(dir.path())).unwrap();
+        store.writer.write(0, |tables| note(tables, "before")).await.unwrap();
+        let fatal = Error::Fatal("fsync".into());
+        let failed = store.writer.write(0, {
+            let fatal = fatal.clone();
+            move |tables| {
+                note(tables, "failed")?;
+                Err::<(), _>(fatal.clone())
+            }
+        });
+        assert_eq!(failed.await, Err(fatal.clone()));
+        let after = store.writer.write(0, |tables| note(tables, "after")).await;
+        assert_eq!(after, Err(fatal));
+        assert_eq!(noted(&store).await, ["before"]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_answered_and_ends_the_writing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Options::new(dir.path())).unwrap();
+        let panicked = store.writer.write(0, |_| -> Result<()> { panic!("a bug") }).await;
+        assert!(matches!(panicked, Err(Error::Unavailable(_))), "{panicked:?}");
+        let after = store.writer.write(0, |tables| note(tables, "after")).await;
+        assert!(matches!(after, Err(Error::Unavailable(_))), "{after:?}");
+        assert_eq!(noted(&store).await, [] as [&str; 0]);
+    }
+}
