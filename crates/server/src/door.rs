@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Body;
+use hyper::body::{Body, Incoming};
 
 use crate::access::{Access, SERVICE, TARGET, check_content_type, check_page, credential};
 use crate::exception::Exception;
@@ -55,24 +55,20 @@ enum Claim<'h> {
 type Answer = Response<Full<Bytes>>;
 
 impl Door {
-    pub async fn answer<B>(&self, request: Request<B>) -> Answer
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         match claim(&head) {
             Claim::StepFunctions(operation) => self.step_functions(&head, operation, body).await,
-            Claim::Health => json(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#)),
+            Claim::Health => {
+                let mut answer = json(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#));
+                answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                answer
+            }
             Claim::Unclaimed => self.unclaimed(head, body).await,
         }
     }
 
-    async fn step_functions<B>(&self, head: &Parts, operation: Option<&str>, body: B) -> Answer
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    async fn step_functions(&self, head: &Parts, operation: Option<&str>, body: Incoming) -> Answer {
         let began = Instant::now();
         let request_id = self.request_ids.next();
         let result = self.carry_out(head, operation, body).await;
@@ -83,11 +79,7 @@ impl Door {
         answer
     }
 
-    async fn carry_out<B>(&self, head: &Parts, operation: Option<&str>, body: B) -> Result<Vec<u8>, Exception>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    async fn carry_out(&self, head: &Parts, operation: Option<&str>, body: Incoming) -> Result<Vec<u8>, Exception> {
         check_page(head, &self.allowed_hosts)?;
         check_content_type(&head.headers)?;
         let operation = operation.filter(|_| head.method == Method::POST);
@@ -98,11 +90,7 @@ impl Door {
         self.operations.call(account, operation, &body).await
     }
 
-    async fn unclaimed<B>(&self, head: Parts, body: B) -> Answer
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    async fn unclaimed(&self, head: Parts, body: Incoming) -> Answer {
         let nobody = match head.headers.get(&TARGET) {
             Some(target) => format!("Nobody here answers {}", target.to_str().unwrap_or_default()),
             None => format!("Nobody here answers {} {}", head.method, head.uri.path()),
@@ -113,9 +101,7 @@ impl Door {
             Ok(body) => body,
             Err(exception) => return refusal(exception),
         };
-        if let (Access::Keys(_), Err(exception)) =
-            (&self.access, self.access.account(&head, &body, None, &self.account))
-        {
+        if let Err(exception) = self.access.account(&head, &body, None, &self.account) {
             return refusal(exception);
         }
         let answer = other.handle(Request::from_parts(head, body)).await;
@@ -123,11 +109,7 @@ impl Door {
     }
 
     /// The whole body, if it is not too long and does not take too long.
-    async fn read<B>(&self, body: B) -> Result<Bytes, Exception>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: std::fmt::Display,
-    {
+    async fn read(&self, body: Incoming) -> Result<Bytes, Exception> {
         let read = tokio::time::timeout(self.body_timeout, read(body, self.max_request_bytes));
         read.await.unwrap_or_else(|_| Err(Exception::refused(408, "RequestTimeout", "The body of the request is late")))
     }
@@ -145,11 +127,7 @@ fn claim(head: &Parts) -> Claim<'_> {
     }
 }
 
-async fn read<B>(mut body: B, most: usize) -> Result<Bytes, Exception>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: std::fmt::Display,
-{
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Exception> {
     let too_long = || {
         let message = format!("The body of the request is longer than {most} bytes");
         Exception::refused(413, "RequestEntityTooLarge", message)

@@ -62,3 +62,48 @@ pub fn page_size(max_results: Option<Integer>) -> usize {
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
+    use store::MemoryStore;
+
+    use super::*;
+
+    /// No task is ever started here.
+    struct Nobody;
+
+    #[async_trait]
+    impl Connector for Nobody {
+        async fn start(&self, _: TaskRequest) -> Answer {
+            unreachable!("no task")
+        }
+
+        async fn follow(&self, _: &Job) -> Result<Followed, Unreachable> {
+            Err(Unreachable("nobody".into()))
+        }
+
+        async fn cancel(&self, _: &Job) -> Result<(), Unreachable> {
+            Err(Unreachable("nobody".into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_good_for_a_day_and_for_its_query() {
+        let open = Engine::open(engine::Settings::default(), Arc::new(MemoryStore::new()), Arc::new(Nobody));
+        let engine = open.await.expect("an engine");
+        let (query, other) = (["List", "m", ""], ["List", "m", "FAILED"]);
+        let pages = Pages::new(&engine, &query);
+        let token = pages.token(Some("here".into())).expect("a token");
+        assert_eq!(pages.open(&token, now()).as_deref(), Some("here"));
+        let day = LIFETIME.as_millis() as u64;
+        assert_eq!(pages.open(&token, now() + day - 60_000).as_deref(), Some("here"));
+        assert_eq!(pages.open(&token, now() + day), None, "expired");
+        assert_eq!(Pages::new(&engine, &other).open(&token, now()), None, "another query");
+        assert_eq!(pages.open(&engine.seal_page("here"), now()), None, "sealed, but no paging token");
+        assert_eq!(pages.token(None), None, "the last page");
+    }
+}

@@ -220,7 +220,3 @@ impl Member for i64 {
         }
     }
 }
-
-impl Member for bool {
-    fn check(&self, _: &Path, _: &Shape, _: &mut Violations) {}
-}
