@@ -18,7 +18,7 @@ import pytest
 
 from world import check_history, states, ask, task, wait
 
-ROUNDS = int(os.environ.get("KILL_ROUNDS", "18"))
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "25"))
 SEED = int(os.environ.get("KILL_SEED") or random.SystemRandom().randrange(1 << 32))
 # The longest that the server lives in a round.
 LIFE_SECONDS = 0.7
@@ -31,7 +31,7 @@ PARKED = 12
 PAUSE_SECONDS = 0.03
 
 # Refused connections, connections that break, answers that never come.
-NO_ANSWER = (botocore.exceptions.HTTPClientError,)
+NO_ANSWER = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
 
 
 class Load:
@@ -42,7 +42,7 @@ class Load:
         self.chance = random.Random(SEED)
         self.lock = threading.Lock()
         self.over = threading.Event()
-        # Set while nothing new is to be begun.
+        # Set once nothing new is to be begun.
         self.settling = threading.Event()
         self.call_sent = threading.Event()
         self.started = {}  # name -> [kind, input, ARN or None if nobody heard the answer]
@@ -119,13 +119,18 @@ class Load:
         self.over.wait(PAUSE_SECONDS)
 
     def stopper(self):
-        """Begins a job that never ends, and stops it after a while."""
+        """Begins jobs that never end, and stops each after a while, asking again until it is acknowledged."""
+        for name in self.unstopped():
+            self.stop(name)
         if self.settling.is_set():
             return self.over.wait(0.1)
-        name = self.begin("endless")
+        self.begin("endless")
         self.over.wait(self.chance.uniform(0, 0.4))
-        self.stop(name)
-        self.over.wait(0.2)
+
+    def unstopped(self):
+        with self.lock:
+            endless = [name for name, (kind, _, arn) in self.started.items() if kind == "endless" and arn]
+        return [name for name in endless if name not in self.stopped]
 
     def stop(self, name):
         arn = self.arn(name)
@@ -219,9 +224,6 @@ class Load:
         for name, (kind, data, arn) in list(self.started.items()):
             if arn is None:
                 self.learn(name, kind, data)
-        for name, (kind, _, arn) in list(self.started.items()):
-            if kind == "endless" and arn and name not in self.stopped:
-                self.stop(name)
         end = time.monotonic() + SETTLE_SECONDS
         for kind, machine in self.machines.items():
             while running := self.server.sfn.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]:
@@ -306,10 +308,12 @@ def check_execution(load, kind, data, described, events):
         exited = {e["stateExitedEventDetails"]["name"]: e["timestamp"] for e in events if e["type"] == "WaitStateExited"}
         assert entered.keys() == exited.keys()
         assert all((exited[name] - entered[name]).total_seconds() >= 1 for name in entered), "a timer fired early"
-    # Each task has one outcome, and no callback more than one answer.
+    # Each task has one outcome. A callback may come before anybody heard that its message was sent.
     outcomes = sum(counts[kind] for kind in ("TaskSucceeded", "TaskFailed", "TaskTimedOut"))
     if kind != "endless":
-        assert outcomes == counts["TaskScheduled"] == counts["TaskSubmitted"], counts
+        assert outcomes == counts["TaskScheduled"] >= counts["TaskSubmitted"], counts
+    if kind in ("job", "parent"):
+        assert outcomes == counts["TaskSubmitted"], counts
     ended = sum(counts[kind] for kind in ("ActivitySucceeded", "ActivityFailed", "ActivityTimedOut"))
     assert ended == counts["ActivityScheduled"], counts
 
