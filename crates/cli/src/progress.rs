@@ -26,6 +26,7 @@ impl Progress {
             name => name.to_owned(),
         };
         self.states.insert(event["id"].as_u64()?, state.clone());
+        let state = if kind.starts_with("Execution") { "" } else { &state };
         let what = match kind {
             "ExecutionStarted" => "started".to_owned(),
             "ExecutionSucceeded" => "SUCCEEDED".to_owned(),

@@ -57,9 +57,8 @@ impl Engine {
                     && existing.machine_type == machine.machine_type
                     && existing.logging == machine.logging
                     && existing.tracing == machine.tracing
-                    && existing.encryption == machine.encryption
-                    && existing.tags == machine.tags;
-                // AWS does not compare the role: a different one with the same definition is the same machine.
+                    && existing.encryption == machine.encryption;
+                // AWS compares neither role nor tags: with other ones it is the same machine.
                 return if same {
                     Ok(existing)
                 } else {
@@ -83,6 +82,7 @@ impl Engine {
             None => None,
         };
         let change = |machine: &mut StateMachine| {
+            let before = machine.clone();
             let set = |to: &mut Option<Value>, from: &Option<Value>| {
                 if from.is_some() {
                     to.clone_from(from);
