@@ -95,8 +95,11 @@ impl Engine {
             set(&mut machine.logging, &request.logging);
             set(&mut machine.tracing, &request.tracing);
             set(&mut machine.encryption, &request.encryption);
+            // AWS keeps the revision where nothing has changed.
+            if *machine != before {
+                machine.revision_id = Some(self.uuid());
+            }
             machine.updated_at = self.clock.now();
-            machine.revision_id = Some(self.uuid());
         };
         self.change_machine(&request.arn, definitions, change).await
     }
