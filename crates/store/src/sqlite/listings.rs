@@ -119,3 +119,27 @@ fn range(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::SqliteStore;
+    use crate::sqlite::Options;
+
+    #[tokio::test]
+    async fn a_statement_is_prepared_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Options::new(dir.path())).unwrap();
+        let read = store.readers.quick(|connection| {
+            for id in 1..9 {
+                assert_eq!(by_key(connection, id)?, None);
+            }
+            let select = connection.prepare_cached(&format!("{SELECT} WHERE e.id = ?1"))?;
+            assert_eq!(select.get_status(StatementStatus::Run), 8, "it is the one that was used");
+            Ok(select.get_status(StatementStatus::RePrepare))
+        });
+        assert_eq!(read.await, Ok(0));
+    }
+}

@@ -180,22 +180,3 @@ pub fn partial(to: &Path) -> PathBuf {
     name.push(".partial");
     to.with_file_name(name)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rusqlite::StatementStatus;
-
-    #[test]
-    fn a_statement_is_prepared_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let options = Options::new(dir.path());
-        let mut connection = connect(&options, Role::Writer).unwrap();
-        prepare(&mut connection, &options).unwrap();
-        let mut select = connection.prepare("SELECT name FROM executions WHERE id = ?1").unwrap();
-        for id in 1..9 {
-            assert!(!select.exists([id]).unwrap());
-        }
-        assert_eq!(select.get_status(StatementStatus::RePrepare), 0);
-    }
-}

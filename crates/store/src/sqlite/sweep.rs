@@ -165,3 +165,39 @@ pub fn unused_definitions(connection: &Connection) -> Result<Vec<i64>> {
     transaction.finish()?;
     Ok(unused.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sqlite::Options;
+    use crate::sqlite::sweep::unused_definitions;
+    use crate::{Expect, Item, ItemKind, SqliteStore, Store};
+
+    #[tokio::test]
+    async fn a_definition_that_is_named_while_the_sweep_looks_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&Options::new(dir.path())).unwrap();
+        for byte in [1, 2] {
+            store.put_definition([byte; 32], "{}").await.unwrap();
+        }
+        let began = store.writer.write(0, |tables| {
+            tables.numbers.begin_sweep();
+            Ok(())
+        });
+        began.await.unwrap();
+        let unused = store.readers.slow(unused_definitions).await.unwrap();
+        assert_eq!(unused.len(), 2);
+        let item = Item {
+            kind: ItemKind::Machine,
+            scope: "scope".into(),
+            name: "late".into(),
+            created_at: 0,
+            body: Vec::new(),
+            definition: Some([1; 32]),
+        };
+        store.put_item(item, Expect::Absent, Vec::new()).await.unwrap();
+        let dropped = store.writer.write(0, move |tables| tables.drop_definitions(&unused)).await;
+        assert_eq!(dropped, Ok(1));
+        assert_eq!(store.definition([1; 32]).await, Ok(Some("{}".into())));
+        assert_eq!(store.definition([2; 32]).await, Ok(None));
+    }
+}

@@ -405,7 +405,7 @@ impl Pair<'_> {
             {
                 let query = ListQuery { of: of.clone(), status, redriven };
                 let mut after = None;
-                loop {
+                for _ in 0..=2 * NUMBERS {
                     let page = same!(self, store => store.list(&query, after, 2).await);
                     let page = page.expect("list");
                     after = page.items.last().map(Listing::position);
