@@ -90,6 +90,7 @@ pub struct Shared {
     errands: Errands,
     dispatch: Semaphore,
     starts: Semaphore,
+    wakes: Arc<Semaphore>,
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
     stopping: AtomicBool,
     stop: Notify,
@@ -139,6 +140,7 @@ impl Engine {
             errands: Errands::default(),
             dispatch: Semaphore::new(settings.dispatch),
             starts: Semaphore::new(settings.starts),
+            wakes: Arc::new(Semaphore::new(LOADS)),
             watchers: Mutex::default(),
             stopping: AtomicBool::new(false),
             stop: Notify::new(),
@@ -238,13 +240,16 @@ impl Engine {
         }
     }
 
-    /// Has an execution look at the time, and at what it has under way.
+    /// Has an execution look at the time, and at what it has under way. Waits while too many do so already.
     async fn wake(&self, key: ExecutionKey) {
-        const PAUSE: Duration = Duration::from_millis(1);
-        while self.slots.busy() >= LOADS {
-            tokio::time::sleep(PAUSE).await;
-        }
-        self.tell(key, Input::Continue);
+        let engine = self.clone();
+        // The semaphore is never closed.
+        let Ok(permit) = self.wakes.clone().acquire_owned().await else { return };
+        tokio::spawn(async move {
+            // What becomes of it is the execution's own affair, and is in its log or the server's.
+            let _ = engine.ask(key, Input::Continue).await;
+            drop(permit);
+        });
     }
 
     /// Fires timers, and fetches those that come near from the store.
