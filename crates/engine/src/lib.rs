@@ -188,9 +188,12 @@ impl Engine {
         bytes
     }
 
-    /// A name or id that nobody gave.
+    /// A name or id that nobody gave. It begins with the time (UUID version 7), so that names given by the engine lie
+    /// beside each other in an index, however many there are.
     fn uuid(&self) -> String {
-        uuid::Builder::from_random_bytes(self.random()).into_uuid().to_string()
+        let millis = u64::try_from(self.clock.now()).unwrap_or_default();
+        let random: [u8; 10] = self.random();
+        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
     }
 
     /// A nonce for what is sealed outside a turn.
