@@ -7,6 +7,7 @@
 pub mod check;
 pub mod diagnostic;
 pub mod eval;
+pub mod jsonata;
 pub mod parse;
 mod parse_path;
 pub mod payload;

@@ -136,7 +136,7 @@ impl EvalError {
     }
 
     /// Ours: AWS's parser has this limit, how the service says it is not known.
-    pub(crate) fn too_deep() -> EvalError {
+    pub fn too_deep() -> EvalError {
         let most = crate::payload::MAX_DEPTH;
         EvalError::runtime(format!("Document nesting depth exceeds the maximum allowed ({most})"))
     }

@@ -77,7 +77,7 @@ pub(crate) fn call<'a>(function: Function, arguments: Arguments<'a>, draws: &mut
         Function::MathAdd => math_add(take(arguments)?).map(own),
         Function::StringSplit => string_split(take(arguments)?).map(own),
         // Recorded: AWS does not mind arguments here.
-        Function::Uuid => Ok(own(uuid(draws).into())),
+        Function::Uuid => Ok(own(java::uuid(draws.next()).into())),
         Function::Format => format::from_values(&arguments).map(own),
     }
 }
@@ -295,13 +295,4 @@ fn string_split([data, splitter]: [Cow<'_, Value>; 2]) -> Result<Value, Refusal>
     let (data, splitter) = (text(&data)?, text(&splitter)?);
     let pieces = data.split(|c| splitter.contains(c)).filter(|piece| !piece.is_empty());
     Ok(pieces.map(Value::from).collect())
-}
-
-/// A version 4 UUID of one draw.
-fn uuid(draws: &mut dyn Draws) -> String {
-    const VERSION_4: u128 = 4 << 76;
-    const VARIANT_RFC: u128 = 2 << 62;
-    let random = draws.next() & !(0xF << 76) & !(3 << 62);
-    let hex = format!("{:032x}", random | VERSION_4 | VARIANT_RFC);
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

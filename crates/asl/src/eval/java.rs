@@ -93,10 +93,22 @@ impl Random {
         Random((seed.cast_unsigned() ^ Self::MULTIPLIER) & Self::MASK)
     }
 
+    /// The upper bits of the next state, at most 48.
+    fn next(&mut self, bits: u32) -> u64 {
+        self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xB) & Self::MASK;
+        self.0 >> (48 - bits)
+    }
+
     /// The upper 31 bits of the next state.
     fn next_31(&mut self) -> i64 {
-        self.0 = self.0.wrapping_mul(Self::MULTIPLIER).wrapping_add(0xB) & Self::MASK;
-        (self.0 >> (48 - 31)).cast_signed()
+        self.next(31).cast_signed()
+    }
+
+    /// `nextDouble()`: from 0 to, without, 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit into a double")]
+    pub(crate) fn next_double(&mut self) -> f64 {
+        let drawn = (self.next(26) << 27) + self.next(27);
+        drawn as f64 / (1_u64 << 53) as f64
     }
 
     /// `nextInt(bound)`: 0 up to, without, `bound`, which is positive.
@@ -176,6 +188,15 @@ pub(crate) fn compare(a: &str, b: &str) -> std::cmp::Ordering {
     a.encode_utf16().cmp(b.encode_utf16())
 }
 
+/// `UUID.randomUUID()`: version 4, from 128 bits of chance.
+pub(crate) fn uuid(random: u128) -> String {
+    const VERSION_4: u128 = 4 << 76;
+    const VARIANT_RFC: u128 = 2 << 62;
+    let random = random & !(0xF << 76) & !(3 << 62);
+    let hex = format!("{:032x}", random | VERSION_4 | VARIANT_RFC);
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
@@ -238,6 +259,14 @@ mod tests {
         ];
         for (low, high, seed, wanted) in cases {
             assert_eq!(low + Random::seeded(seed).next_int(high - low), wanted, "{low} {high} {seed}");
+        }
+    }
+
+    /// AWS's answers to `$random(seed)` in JSONata.
+    #[test]
+    fn seeds_give_the_fractions_that_aws_gives() {
+        for (seed, wanted) in [(42, 0.7275636800328681), (0, 0.730967787376657), (7, 0.7306990420600421)] {
+            assert!((Random::seeded(seed).next_double() - wanted).abs() < f64::EPSILON, "{seed}");
         }
     }
 

@@ -12,7 +12,7 @@ mod format;
 mod functions;
 mod intrinsic;
 mod jackson;
-mod java;
+pub(crate) mod java;
 mod lookup;
 mod matches;
 mod selection;
@@ -64,6 +64,11 @@ impl Context for Value {
 /// The workflow variables that are visible in a state.
 pub trait Variables {
     fn get(&self, name: &str) -> Option<&Value>;
+
+    /// The variable as it is handed on whole. Whoever keeps payloads gives a pointer; otherwise it is a copy.
+    fn payload(&self, name: &str) -> Option<Payload> {
+        self.get(name).map(|value| Payload::from(value.clone()))
+    }
 }
 
 /// No variables at all.

@@ -1,0 +1,238 @@
+//! The official suite of JSONata, through the adapter that the engine uses.
+//!
+//! With AWS's gate off it shows that the language is whole; with the gate on, which parts of it AWS has. Both print how
+//! many cases ran, and neither number may shrink.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use asl::Payload;
+use asl::eval::{Draws, Variables};
+use asl::jsonata::{Expression, Failure, Gate, Limit, Limits, Scope, States};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+const CASES: &str = include_str!("data/jsonata-suite/cases.jsonl");
+const DATASETS: &str = include_str!("data/jsonata-suite/datasets.json");
+
+/// The cases that are missed with the gate off, and why.
+const MISSES: [(&str, &str); 3] = [
+    (
+        "function-encodeUrl/case002",
+        "a text of ours cannot hold half of a surrogate pair, so there is nothing to refuse",
+    ),
+    ("function-encodeUrlComponent/case002", "the same"),
+    ("function-string/case019", "infinity is refused where it arises (D1001), not where it becomes text (D3001)"),
+];
+
+/// How many are the same with the gate on.
+const SAME_WITH_GATE: usize = 1570;
+
+/// What the suite holds.
+const CASE_COUNT: usize = 1686;
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    expr: String,
+    dataset: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    data: Option<Value>,
+    #[serde(default)]
+    bindings: Map<String, Value>,
+    #[serde(default, deserialize_with = "given")]
+    result: Option<Value>,
+    #[serde(default, rename = "undefinedResult")]
+    undefined_result: bool,
+    code: Option<String>,
+    error: Option<Value>,
+    depth: Option<usize>,
+    #[serde(default)]
+    unordered: bool,
+}
+
+/// A null that is there is a value.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+struct Bound<'a>(&'a Map<String, Value>);
+
+impl Variables for Bound<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+}
+
+/// What an expression came to, as far as the suite can tell.
+#[derive(Clone, PartialEq, Debug)]
+enum Outcome {
+    Value(Value),
+    Undefined,
+    Error(String),
+}
+
+fn outcome(found: Result<Option<Payload>, Failure>) -> Outcome {
+    match found {
+        Ok(Some(payload)) => Outcome::Value(payload.value().clone()),
+        Ok(None) => Outcome::Undefined,
+        Err(Failure::Thrown { code, .. }) => Outcome::Error(code),
+        // The suite's own guard against running away.
+        Err(Failure::Limit(Limit::Depth | Limit::Time)) => Outcome::Error("U1001".into()),
+        Err(other) => Outcome::Error(format!("{other:?}")),
+    }
+}
+
+fn cases() -> (Vec<Case>, BTreeMap<String, Value>) {
+    let cases: Vec<Case> = CASES
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    (cases, serde_json::from_str(DATASETS).expect("datasets"))
+}
+
+fn draws() -> impl Draws {
+    let mut drawn = 0_u128;
+    move || {
+        drawn += 1;
+        drawn << 64 | drawn
+    }
+}
+
+/// Some time in 2026, as `$now()` tells it.
+const NOW_MS: i64 = 1_790_000_000_000;
+
+/// The limits that the suite was made for: it recurses deeper and makes larger arrays than AWS allows.
+fn wide(case: &Case) -> Limits {
+    Limits { max_depth: case.depth.unwrap_or(1000), max_items: 10_000_000, ..Limits::default() }
+}
+
+fn wanted(case: &Case) -> Outcome {
+    let code = case.code.clone().or_else(|| Some(case.error.as_ref()?.get("code")?.as_str()?.to_owned()));
+    match (&case.result, code) {
+        (_, Some(code)) => Outcome::Error(code),
+        (Some(value), None) => Outcome::Value(value.clone()),
+        (None, None) => {
+            assert!(case.undefined_result || case.error.is_none(), "{}", case.case);
+            Outcome::Undefined
+        }
+    }
+}
+
+/// The engine's numbers are doubles: 15 digits must be the same.
+fn same(found: &Outcome, wanted: &Outcome, unordered: bool) -> bool {
+    match (found, wanted) {
+        (Outcome::Value(found), Outcome::Value(wanted)) => same_value(found, wanted, unordered),
+        (found, wanted) => found == wanted,
+    }
+}
+
+fn same_value(found: &Value, wanted: &Value, unordered: bool) -> bool {
+    match (found, wanted) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().expect("a number"), b.as_f64().expect("a number"));
+            a == b || (a - b).abs() <= a.abs().max(b.abs()) * 1e-15
+        }
+        (Value::Array(a), Value::Array(b)) if unordered => {
+            a.len() == b.len() && b.iter().all(|b| a.iter().any(|a| same_value(a, b, false)))
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b, false))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && b.iter().all(|(name, b)| a.get(name).is_some_and(|a| same_value(a, b, false)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn run(text: &str, gate: Gate, scope: &Scope<'_>, limits: &Limits) -> Outcome {
+    match Expression::compile(text, gate) {
+        Err(refusals) => Outcome::Error(format!("{}: {}", refusals[0].code, refusals[0].message)),
+        Ok(expression) => outcome(expression.evaluate(scope, &mut draws(), limits)),
+    }
+}
+
+/// The parser's errors have codes in the suite, which AWS does not show; their messages tell the code.
+fn is_syntax_error(found: &Outcome, wanted: &Outcome) -> bool {
+    matches!((found, wanted), (Outcome::Error(found), Outcome::Error(code))
+        if found.starts_with("INVALID_JSONATA_EXPRESSION") && code.starts_with('S'))
+}
+
+#[test]
+fn the_language_is_whole() {
+    let (cases, datasets) = cases();
+    assert_eq!(cases.len(), CASE_COUNT);
+    let mut missed = BTreeMap::new();
+    for case in &cases {
+        let focus = case.data.as_ref().or_else(|| case.dataset.as_ref().map(|name| &datasets[name]));
+        let variables = Bound(&case.bindings);
+        let scope = Scope { states: None, variables: &variables, focus, now_ms: NOW_MS };
+        let found = run(&case.expr, Gate::Open, &scope, &wide(case));
+        let wanted = wanted(case);
+        if !same(&found, &wanted, case.unordered) && !is_syntax_error(&found, &wanted) {
+            missed.insert(case.case.as_str(), format!("wanted {wanted:?}, found {found:?}"));
+        }
+    }
+    println!("jsonata suite, gate off: {} of {} cases", cases.len() - missed.len(), cases.len());
+    let known: Vec<&str> = MISSES.iter().map(|(case, _)| *case).collect();
+    assert!(missed.keys().copied().eq(known), "{missed:#?}");
+}
+
+/// With the gate on an expression has no context item, so each case is put behind its input: what it reads from the
+/// context it then reads from `$states.input`.
+#[test]
+fn what_aws_has_of_the_language() {
+    let (cases, datasets) = cases();
+    let mut table: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut same_count = 0;
+    for case in &cases {
+        let focus = case.data.as_ref().or_else(|| case.dataset.as_ref().map(|name| &datasets[name]));
+        let input = Payload::from(focus.cloned().unwrap_or(Value::Null));
+        let variables = Bound(&case.bindings);
+        let states = States { input: &input, result: None, error_output: None, context: &Value::Null };
+        let scope = Scope { states: Some(states), variables: &variables, focus: None, now_ms: NOW_MS };
+        // White space before the end keeps a comment from swallowing it.
+        let wrapped = format!("$states.input.(\n{}\n)", case.expr);
+        let wanted = wanted(case);
+        let bare = run(&case.expr, Gate::Aws, &scope, &Limits::default());
+        let found = run(&wrapped, Gate::Aws, &scope, &Limits::default());
+        let is_same = |found| same(found, &wanted, case.unordered) || is_syntax_error(found, &wanted);
+        if is_same(&found) || is_same(&bare) {
+            same_count += 1;
+        } else {
+            table.entry(reason(case, &found, &wanted, input.value())).or_default().push(case.case.clone());
+        }
+    }
+    let mut told = String::new();
+    for (reason, cases) in &table {
+        let _ = writeln!(told, "{reason}: {}\n    {}", cases.len(), cases.join(" "));
+    }
+    println!("jsonata suite, gate on: {same_count} of {} cases the same", cases.len());
+    insta::assert_snapshot!(told);
+    assert!(same_count >= SAME_WITH_GATE, "{same_count}");
+}
+
+/// Which rule makes the difference.
+fn reason(case: &Case, found: &Outcome, wanted: &Outcome, input: &Value) -> String {
+    match found {
+        Outcome::Error(message) if message.starts_with("UNSUPPORTED") && message.contains("'$$'") => {
+            "refused: `$$` is the whole input, which AWS does not give".into()
+        }
+        Outcome::Error(message) if message.contains("unary operator") => {
+            "refused: an operator that is newer than JSONata 2.0.6".into()
+        }
+        Outcome::Error(_) if case.expr.contains("$eval(") => "refused: `$eval` is no function".into(),
+        Outcome::Error(message) if message == "Limit(Memory)" => "refused: more than 7 MB".into(),
+        Outcome::Error(message) if message == "U1001" => "refused: deeper than 100 or longer than AWS's second".into(),
+        Outcome::Error(message) if message == "UnsupportedResult" => "refused: the result is a function".into(),
+        Outcome::Value(found) if matches!(wanted, Outcome::Value(Value::Array(one)) if one.len() == 1 && one[0] == *found) => {
+            "the wrapping: a path unwraps an array of one".into()
+        }
+        _ if MISSES.iter().any(|(miss, _)| *miss == case.case) => "the engine: missed with the gate off, too".into(),
+        _ if *wanted == Outcome::Error("S0217".into()) => "the wrapping: `%` finds the parent that there is".into(),
+        _ if input.is_null() => "the wrapping: there is no input to put it behind".into(),
+        _ if input.is_array() => "the wrapping: it is evaluated for each item of an input that is an array".into(),
+        found => format!("else: {}: wanted {wanted:?}, found {found:?}", case.case),
+    }
+}
