@@ -4,7 +4,7 @@
 //! A frame is one line of control. The machine itself is frame 0; a Parallel's branches and a Map's iterations are
 //! frames below the frame whose state opened them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asl::{Payload, Program, StateId, Transition};
@@ -24,6 +24,8 @@ pub struct Execution {
     pub failure: Option<Failure>,
     /// Freed frames stay as `Phase::Free` and are used again, lowest first.
     pub frames: Vec<Frame>,
+    /// The freed frames, so that an iteration that starts need not look for one among thousands.
+    free: BTreeSet<FrameId>,
     /// Tasks that somebody is to report about, by their Scheduled event.
     pub tasks: BTreeMap<TaskId, Task>,
     pub debts: BTreeMap<TaskId, Debt>,
@@ -164,8 +166,7 @@ impl Execution {
 
     /// Where the next new frame goes.
     pub(crate) fn free_frame(&self) -> FrameId {
-        let place = self.frames.iter().position(|f| f.phase == Phase::Free).unwrap_or(self.frames.len());
-        FrameId(place as u32)
+        self.free.first().copied().unwrap_or(FrameId(self.frames.len() as u32))
     }
 
     pub fn is_over(&self) -> bool {
@@ -314,11 +315,14 @@ impl Execution {
                 region.failed += 1;
                 region.freed_by = record.previous;
                 let child = region.children[*index as usize];
+                // Where the failure is tolerated, the Map goes on, and nothing inside the iteration may.
+                self.close_region(child);
                 self.frame_mut(child).phase = Phase::Failed;
                 chain = record.previous;
             }
             Body::IterationAborted { index } => {
                 let child = self.region_mut(id).children[*index as usize];
+                self.forget_task(child);
                 self.frame_mut(child).phase = Phase::Aborted;
                 chain = record.previous;
             }
@@ -371,9 +375,11 @@ impl Execution {
             let frame = self.frame_mut(child);
             frame.phase = Phase::Free;
             frame.data = Payload::empty_object();
+            self.free.insert(child);
         }
         while self.frames.last().is_some_and(|f| f.phase == Phase::Free) {
             self.frames.pop();
+            self.free.remove(&FrameId(self.frames.len() as u32));
         }
     }
 
@@ -385,6 +391,7 @@ impl Execution {
 
     fn place(&mut self, id: FrameId, frame: Frame) {
         let place = id.0 as usize;
+        self.free.remove(&id);
         if place == self.frames.len() {
             self.frames.push(frame);
         } else {

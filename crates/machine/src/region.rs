@@ -5,7 +5,7 @@
 
 use crate::execution::Phase;
 use crate::failure::{self, Failure};
-use crate::record::{Body, FrameId};
+use crate::record::{Body, EventId, FrameId};
 use crate::states;
 use crate::turn::{Going, Walk, start_of};
 use asl::{Kind, Map, Payload};
@@ -45,7 +45,8 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
     }
     let result = result(walk, id);
     let scene = walk.scene(id);
-    let decision = scene.within_limit(result, &scene.state.name).and_then(|r| states::end_work(&scene, r));
+    let result = scene.within_limit(result, &scene.state.name).and_then(|result| scene.within_depth(result));
+    let decision = result.and_then(|result| states::end_work(&scene, result));
     walk.follow(id, decision)?;
     Ok(true)
 }
@@ -54,7 +55,7 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
 fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
     let most = match states::map::concurrency(&walk.scene(id), map) {
         Ok(most) => most,
-        Err(failure) => return walk.fail(id, failure).map(|()| false),
+        Err(failure) => return fail(walk, id, failure).map(|()| false),
     };
     loop {
         let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
@@ -65,7 +66,7 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
         let previous = region.freed_by;
         let input = match states::map::iteration_input(walk.scene(id), map, index) {
             Ok(input) => input,
-            Err(failure) => return walk.fail(id, failure).map(|()| false),
+            Err(failure) => return fail(walk, id, failure).map(|()| false),
         };
         let child = walk.execution.free_frame();
         let start = start_of(walk.program, map.processor);
@@ -98,6 +99,7 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
     let program = walk.program;
     let state = walk.execution.frame(parent).state;
     let (index, previous) = (walk.execution.frame(child).index, walk.execution.frame(child).last_event);
+    let aborted = give_up(walk, child);
     if let Kind::Map(map) = &program.state(state).kind {
         walk.emit_after(parent, previous, Body::IterationFailed { index })?;
         let region = walk.execution.frame(parent).region.as_ref().expect("its child has just failed");
@@ -114,50 +116,62 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
                 )
             }
             Ok(None) => {}
-            Err(own) => return walk.fail(parent, own),
+            Err(own) => failure = own,
         }
     }
-    abort_state(walk, child, previous)?;
-    let region = walk.execution.frame(parent).region.as_ref().expect("its child has just failed");
-    for sibling in region.children.clone() {
-        if sibling != child {
-            abort(walk, sibling, previous)?;
-        }
+    if let Some(body) = aborted {
+        walk.emit_after(child, previous, body)?;
     }
+    abort_children(walk, parent, previous)?;
     walk.fail_from(parent, previous, failure)
 }
 
+/// The state itself has failed over its region: its other lines of control stop first.
+fn fail(walk: &mut Walk, id: FrameId, failure: Failure) -> Going {
+    let previous = walk.execution.frame(id).last_event;
+    abort_children(walk, id, previous)?;
+    walk.fail_from(id, previous, failure)
+}
+
+fn abort_children(walk: &mut Walk, id: FrameId, previous: EventId) -> Going {
+    let children = walk.execution.frame(id).region.as_ref().map(|region| region.children.clone());
+    for child in children.into_iter().flatten() {
+        abort(walk, child, previous)?;
+    }
+    Ok(())
+}
+
 /// Stops a line of control from outside, and all that it has opened.
-fn abort(walk: &mut Walk, id: FrameId, previous: u64) -> Going {
+fn abort(walk: &mut Walk, id: FrameId, previous: EventId) -> Going {
     let frame = walk.execution.frame(id);
     if matches!(frame.phase, Phase::Done | Phase::Joined | Phase::Failed | Phase::Aborted | Phase::Free) {
         return Ok(());
     }
     let (index, parent) = (frame.index, frame.parent.expect("the machine itself is not aborted here"));
+    let aborted = give_up(walk, id);
     if let Kind::Map(_) = walk.kind(parent) {
         walk.emit_after(parent, previous, Body::IterationAborted { index })?;
     }
-    let children = walk.execution.frame(id).region.as_ref().map(|region| region.children.clone());
-    for child in children.into_iter().flatten() {
-        abort(walk, child, previous)?;
+    abort_children(walk, id, previous)?;
+    match aborted {
+        Some(body) => walk.emit_after(id, previous, body).map(drop),
+        None => Ok(()),
     }
-    abort_state(walk, id, previous)
 }
 
-/// The Aborted event of the state a frame is in, where that state's type has one.
-fn abort_state(walk: &mut Walk, id: FrameId, previous: u64) -> Going {
+/// Nothing more happens on this line of control: nobody waits for its task, and its state gets this Aborted event, if
+/// its type has one. To be asked before any record that changes the frame.
+fn give_up(walk: &mut Walk, id: FrameId) -> Option<Body> {
     walk.ready.remove(&id);
     let frame = walk.execution.frame(id);
-    if frame.phase == Phase::Enter {
-        return Ok(());
-    }
+    let entered = frame.phase != Phase::Enter;
+    let in_region = frame.phase == Phase::InRegion;
     if let Phase::Working(task) = frame.phase {
         walk.abandon(task);
     }
-    let body = match walk.kind(id) {
-        Kind::Task(_) | Kind::Wait(_) => Body::StateAborted,
-        Kind::Parallel(_) | Kind::Map(_) if walk.execution.frame(id).phase == Phase::InRegion => Body::RegionAborted,
-        _ => return Ok(()),
-    };
-    walk.emit_after(id, previous, body).map(drop)
+    match walk.kind(id) {
+        Kind::Task(_) | Kind::Wait(_) if entered => Some(Body::StateAborted),
+        Kind::Parallel(_) | Kind::Map(_) if in_region => Some(Body::RegionAborted),
+        _ => None,
+    }
 }

@@ -24,7 +24,9 @@ pub(crate) fn next_attempt(retriers: &[Retrier], used: &[u32], failure: &Failure
         return None;
     }
     let longest = retrier.max_delay_seconds.unwrap_or(LONGEST_SECONDS).min(LONGEST_SECONDS) as f64;
-    let delay = (retrier.interval_seconds as f64 * retrier.backoff_rate.powi(used as i32)).min(longest);
+    // A large rate grows beyond all numbers, and even then nothing times infinity is nothing.
+    let growth = retrier.backoff_rate.powi(i32::try_from(used).unwrap_or(i32::MAX)).min(f64::MAX);
+    let delay = (retrier.interval_seconds as f64 * growth).min(longest);
     let delay = if retrier.full_jitter { delay * scene.draw(10).fraction() } else { delay };
     Some((place as u32, (delay * 1000.0) as i64))
 }

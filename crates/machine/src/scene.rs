@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 
 use asl::eval::{Context, Draws, EvalError, Variables};
+use asl::payload::MAX_DEPTH;
 use asl::{Kind, Payload, Program, State};
 use jiff::{Timestamp as Instant, ToSpan};
 use serde_json::{Map, Value, json};
@@ -59,6 +60,11 @@ impl<'a> Scene<'a> {
     pub fn failure(&self, error: EvalError) -> Failure {
         let failure = Failure::new(error.error, error.cause(&self.state.name, self.frame.entered));
         if error.error == failure::RUNTIME { failure.terminal() } else { failure }
+    }
+
+    /// Refuses what is nested deeper than it could be read again: joining outputs adds a level each time.
+    pub fn within_depth(&self, payload: Payload) -> Result<Payload, Failure> {
+        if payload.depth() > MAX_DEPTH { Err(self.failure(EvalError::too_deep())) } else { Ok(payload) }
     }
 
     /// Refuses what is larger than a payload may be.

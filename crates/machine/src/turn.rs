@@ -81,7 +81,7 @@ pub enum Verdict {
     Done,
     /// No such task waits, or not any more.
     NotWaiting,
-    /// The execution has ended, or was started before.
+    /// The execution has ended, was started before, or never was.
     TooLate,
 }
 
@@ -108,6 +108,8 @@ impl Execution {
             turn: Turn::default(),
             bytes: 0,
             ready: BTreeSet::new(),
+            abandoned: BTreeSet::new(),
+            heard: BTreeSet::new(),
         };
         let all = walk.take_inputs(inputs).and_then(|()| walk.take_timers()).and_then(|()| walk.run());
         if let Err(halt) = all {
@@ -118,25 +120,26 @@ impl Execution {
 
     /// When the next timer falls due, if nothing is heard before.
     pub fn next_due(&self, program: &Program, stamp: &Stamp) -> Option<Timestamp> {
-        if self.is_over() {
+        if self.is_over() || self.started.is_none() {
             return None;
         }
         let frames = self.frames.iter().filter_map(|frame| match frame.phase {
             Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => Some(until),
             _ => None,
         });
-        let tasks = self.tasks.keys().filter_map(|task| self.task_due(*task, stamp).map(|(at, _)| at));
+        let tasks = self.tasks.keys().filter_map(|task| self.task_due(*task, stamp, false).map(|(at, _)| at));
         frames.chain(tasks).chain(self.deadline(program)).min()
     }
 
-    /// When a task times out, and whether it is for a missed heartbeat.
-    fn task_due(&self, id: TaskId, stamp: &Stamp) -> Option<(Timestamp, bool)> {
+    /// When a task times out, and whether it is for a missed heartbeat. `heard` where a heartbeat has just come.
+    fn task_due(&self, id: TaskId, stamp: &Stamp, heard: bool) -> Option<(Timestamp, bool)> {
         let task = self.tasks.get(&id)?;
         let started = task.started_at?;
         let after = |from: Timestamp, seconds: Option<u64>| {
             seconds.map(|s| from.saturating_add(s.min(limits::LONGEST_SECONDS) as i64 * 1000))
         };
-        let heard = stamp.beats.get(&id).copied().unwrap_or(started).max(started).max(stamp.listening_since);
+        let last_beat = if heard { Some(stamp.at) } else { stamp.beats.get(&id).copied() };
+        let heard = last_beat.unwrap_or(started).max(started).max(stamp.listening_since);
         let timeout = after(started, task.timeout_seconds).map(|at| (at, false));
         let heartbeat = after(heard, task.heartbeat_seconds).map(|at| (at, true));
         timeout.into_iter().chain(heartbeat).min()
@@ -159,6 +162,10 @@ pub(crate) struct Walk<'a> {
     bytes: usize,
     /// Frames that may go on.
     pub ready: BTreeSet<FrameId>,
+    /// Tasks that nobody waits for since this turn, whether a record says so already or not.
+    abandoned: BTreeSet<TaskId>,
+    /// Tasks that were heard of in this turn: a heartbeat that came in time is in time, however long the turn waited.
+    heard: BTreeSet<TaskId>,
 }
 
 impl<'a> Walk<'a> {
@@ -201,10 +208,10 @@ impl<'a> Walk<'a> {
         let mut end = Ok(());
         for input in inputs {
             let verdict = match (&end, input) {
-                (Err(_), Input::Settled { .. } | Input::Continue) => Verdict::Done,
                 (Err(_), Input::Report { .. }) => Verdict::NotWaiting,
-                (Err(_), _) => Verdict::TooLate,
-                (Ok(()), input) => match self.take(input) {
+                (Err(_), Input::Start(_) | Input::Stop { .. }) => Verdict::TooLate,
+                // What is paid is paid, however this ends.
+                (_, input) => match self.take(input) {
                     Ok(verdict) => verdict,
                     Err(halt) => {
                         end = Err(halt);
@@ -224,7 +231,9 @@ impl<'a> Walk<'a> {
                 self.write(FrameId::ROOT, 0, Body::ExecutionStarted(started));
             }
             Input::Report { task, report } => return self.report(task, report),
-            Input::Stop { .. } if self.execution.is_over() => return Ok(Verdict::TooLate),
+            Input::Stop { .. } if self.execution.is_over() || self.execution.started.is_none() => {
+                return Ok(Verdict::TooLate);
+            }
             Input::Stop { error, cause } => {
                 let failure = Failure { error, cause, ..Failure::default() };
                 self.end(FrameId::ROOT, 0, Body::ExecutionAborted(failure));
@@ -242,7 +251,9 @@ impl<'a> Walk<'a> {
         let frame = task.frame;
         let Kind::Task(asl) = &self.program.state(task.state).kind else { return Ok(Verdict::NotWaiting) };
         match report {
-            Report::Heartbeat => {}
+            Report::Heartbeat => {
+                self.heard.insert(id);
+            }
             Report::Started { .. } if task.started_at.is_some() => {}
             Report::Started { worker } => {
                 self.emit(frame, Body::TaskStarted { task: id, worker })?;
@@ -266,7 +277,7 @@ impl<'a> Walk<'a> {
     }
 
     fn take_timers(&mut self) -> Going {
-        if self.execution.is_over() {
+        if self.execution.is_over() || self.execution.started.is_none() {
             return Ok(());
         }
         if self.execution.deadline(self.program).is_some_and(|at| at <= self.stamp.at) {
@@ -275,7 +286,7 @@ impl<'a> Walk<'a> {
         }
         let tasks: Vec<TaskId> = self.execution.tasks.keys().copied().collect();
         for id in tasks {
-            match self.execution.task_due(id, self.stamp) {
+            match self.execution.task_due(id, self.stamp, self.heard.contains(&id)) {
                 Some((at, heartbeat)) if at <= self.stamp.at => self.time_out(id, heartbeat)?,
                 _ => {}
             }
@@ -293,6 +304,9 @@ impl<'a> Walk<'a> {
 
     /// Nobody will wait for this task any more: a job is to be cancelled, other work is left alone.
     pub fn abandon(&mut self, id: TaskId) {
+        if !self.abandoned.insert(id) {
+            return;
+        }
         let task = &self.execution.tasks[&id];
         let frame = task.frame;
         let is_job = match &self.program.state(task.state).kind {

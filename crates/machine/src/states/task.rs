@@ -1,9 +1,12 @@
 //! Task: something outside is to do the work. What it is asked for is decided here; who asks is the engine's matter.
 
+use asl::eval::EvalError;
+use asl::payload::MAX_DEPTH;
 use asl::{Payload, Target, Task};
 
 use super::{Decision, Flow};
 use crate::Failure;
+use crate::failure::RUNTIME;
 use crate::record::Scheduled;
 use crate::scene::{Scene, too_large};
 
@@ -32,10 +35,14 @@ fn seconds(
     Ok(scene.amount(amount, field, input)?.map(|seconds| seconds as u64))
 }
 
-/// A result that is too large is a failure of the task, named as AWS names it: by the function's ARN or the service.
+/// A result that is too large is a failure of the task, named as AWS names it: by the function's ARN or the service. One
+/// that is nested too deep could not be read back from the log.
 pub(crate) fn check_result(task: &Task, output: &Payload, payload_bytes: usize) -> Result<(), Failure> {
-    if output.text().len() <= payload_bytes {
-        return Ok(());
+    let length = output.text().len();
+    if length <= payload_bytes {
+        // A level takes two bytes, so nearly all results need no look.
+        let too_deep = length > 2 * MAX_DEPTH && output.depth() > MAX_DEPTH;
+        return if too_deep { Err(Failure::new(RUNTIME, EvalError::too_deep().message)) } else { Ok(()) };
     }
     Err(match &task.resource.target {
         Target::Integration { service, .. } => too_large(service),
