@@ -49,8 +49,8 @@ impl Engine {
     }
 
     /// The driver of an execution's first turn leaves; if something came in meanwhile, another one takes over.
-    pub(crate) fn leave(&self, slot: Arc<Slot>) {
-        let keep = slot.is_small();
+    pub(crate) fn leave(&self, slot: Arc<Slot>, live: Box<Live>) {
+        let keep = put_down(&slot, live);
         if !self.slots.park(&slot, keep) {
             let engine = self.clone();
             tokio::spawn(async move { engine.drive(slot).await });
@@ -64,8 +64,7 @@ impl Engine {
             let (mail, live) = slot.take();
             if mail.is_empty() {
                 if let Some(live) = live {
-                    keep = describe::is_small(&live.execution);
-                    slot.put_back(live);
+                    keep = put_down(&slot, live);
                 }
                 if self.slots.park(&slot, keep) {
                     return;
@@ -276,6 +275,16 @@ impl Engine {
             engine.tell(key, Input::Continue);
         });
     }
+}
+
+/// Leaves an execution in memory while it waits; what is over is only described. Whether it is worth keeping.
+fn put_down(slot: &Slot, live: Box<Live>) -> bool {
+    let execution = &live.execution;
+    let keep = describe::is_small(execution);
+    if keep && !(execution.is_over() && execution.debts.is_empty()) {
+        slot.put_back(live);
+    }
+    keep
 }
 
 fn heartbeat(input: &Input) -> Option<u64> {

@@ -74,11 +74,10 @@ impl Engine {
         let started_at = live.execution.started_at;
         match turned {
             Ok((_, more)) => {
-                slot.put_back(Box::new(live));
                 if more {
                     self.tell(key, Input::Continue);
                 }
-                self.leave(slot);
+                self.leave(slot, Box::new(live));
                 Ok(started_at)
             }
             Err(lost) => {

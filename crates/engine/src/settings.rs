@@ -33,7 +33,7 @@ impl Default for Settings {
             region: "us-east-1".into(),
             node: "local".into(),
             limits: Limits::default(),
-            resident: 2_048,
+            resident: 512,
             programs: 1_000,
             dispatch: 512,
             starts: 20_000,

@@ -71,11 +71,6 @@ impl Slot {
         self.lock().description = Some(description);
     }
 
-    /// Whether it is worth keeping in memory while it waits.
-    pub fn is_small(&self) -> bool {
-        self.lock().live.as_ref().is_none_or(|live| crate::describe::is_small(&live.execution))
-    }
-
     pub fn put_back(&self, live: Box<Live>) {
         self.lock().live = Some(live);
     }
