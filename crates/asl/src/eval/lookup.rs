@@ -17,6 +17,9 @@ pub(crate) fn find<'d, 'a: 'd>(path: &Path, data: &'d Payload, env: &Env<'a>) ->
     if path.head == Head::Context && path.text.trim() == "$$" {
         return Ok(Cow::Borrowed(env.context.whole()));
     }
+    if path.head == Head::Context {
+        return evaluate(&path.path, env.context.value_at(&path.text));
+    }
     evaluate(&path.path, document(&path.head, data, env)?)
 }
 
