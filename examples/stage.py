@@ -2,6 +2,7 @@
 
 Nothing here knows the sample projects; `run` does. Expectations do not end the demo: all that differs is told at the end.
 """
+
 import json
 import os
 import pathlib
@@ -112,7 +113,12 @@ class Stage:
             command += ["--image", f"{name}={folder}"]
         self.log = open(self.folder / "server.log", "wb")
         self.server = subprocess.Popen(
-            command, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, cwd=self.folder
+            command,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            cwd=self.folder,
         )
         self.processes.append(self.server)
 
@@ -165,7 +171,9 @@ class Stage:
     def check(self, file, values):
         """What `stepwell check` says of a definition."""
         filled = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
-        checked = subprocess.run([self.binary, "check", file, *filled], capture_output=True, text=True, env=environment())
+        checked = subprocess.run(
+            [self.binary, "check", file, *filled], capture_output=True, text=True, env=environment()
+        )
         return checked.returncode, checked.stdout.strip() + checked.stderr.strip()
 
     def worker(self, *command):

@@ -5,6 +5,7 @@ It takes one message off the queue, sends heartbeats while it works, and gives t
 the invoice's lines add up to its total, SendTaskFailure if they do not. With --vanish it ends as if it had crashed,
 after it took the message. Where the services are, it learns as any SDK does: from AWS_ENDPOINT_URL.
 """
+
 import argparse
 import decimal
 import json

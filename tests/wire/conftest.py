@@ -1,8 +1,8 @@
 """Fixtures: one server with the laptop services for all tests that do not stop it, and fresh ones for those that do."""
+
 import os
 
 import pytest
-
 import world
 
 

@@ -1,12 +1,12 @@
 """The AWS CLI (v1) as a user types it, with `--endpoint-url`."""
+
 import json
 import pathlib
 import subprocess
 import sys
 
 import pytest
-
-from world import PASS, ROLE, environment, states, ask, unique
+from world import PASS, ROLE, ask, environment, states, unique
 
 AWS = pathlib.Path(sys.executable).with_name("aws")
 
@@ -15,7 +15,8 @@ AWS = pathlib.Path(sys.executable).with_name("aws")
 def aws(server, tmp_path):
     def call(service, *words, fails=False):
         command = [AWS, service, *map(str, words), "--endpoint-url", server.url, "--output", "json"]
-        done = subprocess.run(command, env=environment(HOME=str(tmp_path)), capture_output=True, text=True, cwd=tmp_path, timeout=60)
+        env = environment(HOME=str(tmp_path))
+        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=tmp_path, timeout=60)
         if fails:
             assert done.returncode != 0, done.stdout
             return done.stderr.strip()
@@ -28,13 +29,17 @@ def aws(server, tmp_path):
 def test_an_execution_by_hand(aws, tmp_path, server):
     (tmp_path / "m.json").write_text(json.dumps(PASS))
     name = unique("cli")
-    machine = aws("stepfunctions", "create-state-machine", "--name", name, "--role-arn", ROLE, "--definition", "file://m.json")["stateMachineArn"]
-    execution = aws("stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", '{"a": 1}')["executionArn"]
+    made = ("--name", name, "--role-arn", ROLE, "--definition", "file://m.json")
+    machine = aws("stepfunctions", "create-state-machine", *made)["stateMachineArn"]
+    started = aws("stepfunctions", "start-execution", "--state-machine-arn", machine, "--input", '{"a": 1}')
+    execution = started["executionArn"]
     server.ended(execution)
     described = aws("stepfunctions", "describe-execution", "--execution-arn", execution)
     assert (described["status"], described["output"]) == ("SUCCEEDED", '{"a": 1}')
     history = aws("stepfunctions", "get-execution-history", "--execution-arn", execution, "--max-items", 2)
-    assert [event["type"] for event in history["events"]] == ["ExecutionStarted", "PassStateEntered"] and history["NextToken"]
+    assert [event["type"] for event in history["events"]] == ["ExecutionStarted", "PassStateEntered"] and history[
+        "NextToken"
+    ]
     told = aws("stepfunctions", "describe-execution", "--execution-arn", execution + "x", fails=True)
     assert "(ExecutionDoesNotExist) when calling the DescribeExecution operation: Execution Does Not Exist: '" in told
 
@@ -58,6 +63,7 @@ def test_a_topic_and_a_job_by_hand(aws, server):
     published = aws("sns", "publish", "--topic-arn", topic, "--message", "hello")
     assert json.loads(server.receive(queue)["Body"])["MessageId"] == published["MessageId"]
     jobs, definition = server.job_queue(), server.job_definition("work.sh", "sum", "1", "2")
-    job = aws("batch", "submit-job", "--job-name", "by-hand", "--job-queue", jobs, "--job-definition", definition)["jobId"]
+    submitted = ("--job-name", "by-hand", "--job-queue", jobs, "--job-definition", definition)
+    job = aws("batch", "submit-job", *submitted)["jobId"]
     server.job_ended(job)
     assert aws("batch", "describe-jobs", "--jobs", job)["jobs"][0]["status"] == "SUCCEEDED"

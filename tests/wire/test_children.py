@@ -1,8 +1,8 @@
 """`states:startExecution`: children that are started, waited for, and stopped with their parents."""
+
 import json
 
 import pytest
-
 from world import ask, check_history, output, refusal, states, task, unique, wait
 
 
@@ -35,7 +35,12 @@ def test_a_child_is_waited_for(server, pattern, shape):
     assert server.sfn.describe_execution(executionArn=told["ExecutionArn"])["input"] == '{"n":21}'
     events = server.events(parent)
     check_history(events)
-    assert [event["type"] for event in events[2:6]] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+    assert [event["type"] for event in events[2:6]] == [
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+        "TaskSucceeded",
+    ]
     assert events[2]["taskScheduledEventDetails"]["resource"] == f"startExecution{pattern}"
 
 
@@ -97,12 +102,14 @@ def test_a_machine_that_is_not_there(server):
     nobody = server.machine(states(Only={"Type": "Pass"})).rsplit(":", 1)[0] + ":nobody"
     described = server.run(states(Start=start(nobody, ".sync")))
     assert described["error"] == "StepFunctions.StateMachineDoesNotExistException"
-    assert described["cause"].startswith(f"State Machine Does Not Exist: '{nobody}' (Service: AWSStepFunctions; Status Code: 400; ")
+    words = f"State Machine Does Not Exist: '{nobody}' (Service: AWSStepFunctions; Status Code: 400; "
+    assert described["cause"].startswith(words), described["cause"]
 
 
 def test_a_child_without_a_name_has_one_of_its_own(server):
     child = server.machine(states(Only={"Type": "Pass"}))
-    machine = server.machine(states(Start=task("states:startExecution.sync:2", {"StateMachineArn": child, "Input": {"a": 1}})))
+    parameters = {"StateMachineArn": child, "Input": {"a": 1}}
+    machine = server.machine(states(Start=task("states:startExecution.sync:2", parameters)))
     for _ in range(3):
         assert output(server.run(machine))["Output"] == {"a": 1}
     assert len(server.sfn.list_executions(stateMachineArn=child)["executions"]) == 3

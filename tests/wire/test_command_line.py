@@ -1,20 +1,20 @@
 """The binary as its users type it: check, run, history, serve, their exit codes and what they say."""
+
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import pytest
-
-from world import BINARY, PASS, ask, environment, eventually, make_client, output, states, task, wait
+from world import BINARY, PASS, ask, environment, eventually, free_port, make_client, output, states, task, wait
 
 
 def stepwell(*words, env=None, cwd=None, text=None, timeout=60):
     command = [BINARY, *map(str, words)]
-    return subprocess.run(command, env=environment(**(env or {})), capture_output=True, text=True, cwd=cwd, input=text, timeout=timeout)
+    env = environment(**(env or {}))
+    return subprocess.run(command, env=env, capture_output=True, text=True, cwd=cwd, input=text, timeout=timeout)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_check_reads_yaml_and_standard_input(file):
 
 
 def test_placeholders_are_noted_or_filled(file):
-    path = file(states(Call=task("sns:publish", {"TopicArn": "${Topic}", "Message": "m"}), Wait={"Type": "Wait", "Seconds": 1}))
+    path = file(states(Call=task("sns:publish", {"TopicArn": "${Topic}", "Message": "m"})))
     told = stepwell("check", path)
     assert told.returncode == 0 and "${Topic}" in told.stdout and "1 warning" in told.stdout
     told = stepwell("check", path, "--set", "Topic=arn:aws:sns:us-east-1:000000000000:t")
@@ -104,7 +104,8 @@ def test_run_takes_its_input_from_a_file_and_gives_json(file):
     told = stepwell("run", machine, "--input", data)
     assert (told.returncode, json.loads(told.stdout)) == (0, {"n": 42})
     lines = [json.loads(line) for line in stepwell("run", machine, "--input", data, "--json").stdout.splitlines()]
-    assert [line["type"] for line in lines[:-1]] == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+    types = " ".join(line["type"] for line in lines[:-1])
+    assert types == "ExecutionStarted PassStateEntered PassStateExited ExecutionSucceeded"
     assert (lines[-1]["status"], lines[-1]["output"]) == ("SUCCEEDED", {"n": 42})
 
 
@@ -117,16 +118,12 @@ def test_run_reaches_no_service_that_it_was_not_told_of(file):
 
 
 def test_run_with_a_task_that_waits_listens_and_says_where(file):
-    machine = file(states(Ask=ask("http://127.0.0.1/000000000000/q")))
     # The queue is made after the run has begun, so the first sending fails and is tried again.
-    text = json.loads(machine.read_text())
-    text["States"]["Ask"]["Parameters"]["QueueUrl"] = "${Queue}"
-    text["States"]["Ask"]["Retry"] = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 20, "BackoffRate": 1}]
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    again = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 20, "BackoffRate": 1}]
+    machine = file(states(Ask=ask("${Queue}", Retry=again)))
+    port = free_port()
     queue = f"http://127.0.0.1:{port}/000000000000/answers"
-    command = [BINARY, "run", file(text), "--laptop", "--listen", f"127.0.0.1:{port}", "--set", f"Queue={queue}"]
+    command = [BINARY, "run", machine, "--laptop", "--listen", f"127.0.0.1:{port}", "--set", f"Queue={queue}"]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert f"listening on http://127.0.0.1:{port}" in process.stderr.readline()
@@ -142,7 +139,8 @@ def test_run_with_a_task_that_waits_listens_and_says_where(file):
 
 
 def test_run_is_aborted_by_an_interrupt(file):
-    process = subprocess.Popen([BINARY, "run", file(states(W=wait(600)))], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [BINARY, "run", file(states(W=wait(600)))]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "entered (Wait)" in line:
             break
@@ -165,8 +163,8 @@ def test_history_of_what_has_ended_and_of_what_goes_on(server):
     done = server.run(PASS, {"a": 1})["executionArn"]
     told = stepwell("history", done, "--endpoint", server.url)
     assert told.returncode == 0 and told.stdout.splitlines()[-1].endswith("SUCCEEDED")
-    events = [json.loads(line) for line in stepwell("history", done, "--endpoint", server.url, "--json").stdout.splitlines()]
-    assert [event["id"] for event in events] == [1, 2, 3, 4]
+    told = stepwell("history", done, "--endpoint", server.url, "--json")
+    assert [json.loads(line)["id"] for line in told.stdout.splitlines()] == [1, 2, 3, 4]
 
     going = server.begin(states(W=wait(1), F={"Type": "Fail", "Error": "Bad"}))
     told = stepwell("history", going, "--endpoint", server.url)
@@ -182,12 +180,10 @@ def test_history_of_what_has_ended_and_of_what_goes_on(server):
 
 
 def test_history_of_nothing(server):
-    told = stepwell("history", "arn:aws:states:us-east-1:000000000000:execution:no:body", "--endpoint", server.url)
+    arn = "arn:aws:states:us-east-1:000000000000:execution:no:body"
+    told = stepwell("history", arn, "--endpoint", server.url)
     assert told.returncode == 2 and "Execution Does Not Exist" in told.stderr
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{s.getsockname()[1]}"
-        told = stepwell("history", "arn:aws:states:us-east-1:000000000000:execution:no:body", "--endpoint", nobody)
+    told = stepwell("history", arn, "--endpoint", f"http://127.0.0.1:{free_port()}")
     assert told.returncode == 2 and told.stderr.startswith("stepwell: ")
 
 
@@ -248,16 +244,25 @@ def test_serve_says_that_the_port_or_the_directory_is_taken(fresh, tmp_path):
     assert told.returncode == 2, "two servers must not share a data directory"
 
 
+SETTINGS = """
+account = "111111111111"
+region = "eu-west-1"
+laptop = true
+[images]
+"my/image:1" = "programs"
+[limits]
+payload_bytes = 1000
+"""
+
+
 def test_settings_come_from_flags_environment_and_file(fresh, tmp_path):
     images = tmp_path / "programs"
     images.mkdir()
     (images / "hello.sh").write_text("#!/bin/sh\necho from the file\n")
     (images / "hello.sh").chmod(0o755)
     config = tmp_path / "settings.toml"
-    config.write_text(
-        'account = "111111111111"\nregion = "eu-west-1"\nlaptop = true\n[images]\n"my/image:1" = "programs"\n[limits]\npayload_bytes = 1000\n'
-    )
-    server = fresh(laptop=False, arguments=["--config", config], env={"STEPWELL_REGION": "eu-west-3", "STEPWELL_ACCOUNT": "222222222222"})
+    config.write_text(SETTINGS)
+    server = fresh(env={"STEPWELL_REGION": "eu-west-3", "STEPWELL_ACCOUNT": "222222222222"})
     server.arguments = ["--config", config, "--account", "333333333333"]
     server.start()
     arn = server.machine(PASS, "m")

@@ -1,4 +1,5 @@
 """The sample projects: the demo passes and can fail, and the commands in the READMEs do what they say."""
+
 import json
 import os
 import pathlib
@@ -7,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 from world import BINARY, ROOT, environment
 
 EXAMPLES = ROOT / "examples"
@@ -16,7 +16,9 @@ IMAGE = f"examples/statistics:1={EXAMPLES / 'batch-job' / 'image'}"
 
 def demo(folder, *projects):
     env = environment(STEPWELL=str(BINARY), PYTHONDONTWRITEBYTECODE="1")
-    return subprocess.run([sys.executable, folder / "run", *projects], env=env, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, folder / "run", *projects], env=env, capture_output=True, text=True, timeout=120
+    )
 
 
 def test_the_demo():
@@ -66,7 +68,13 @@ def test_the_commands_of_a_readme(project, fresh):
     env = environment(PATH=path, AWS_ENDPOINT_URL_SFN=server.url)
     script = "set -u\n" + where(server) + commands(EXAMPLES / project / "README.md") + "\nwait\n"
     told = subprocess.run(
-        ["bash", "-c", script], env=env, cwd=EXAMPLES / project, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL
+        ["bash", "-c", script],
+        env=env,
+        cwd=EXAMPLES / project,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
     )
     assert not told.stderr, told.stderr
     machine, statuses, words = OUTCOMES[project]

@@ -1,14 +1,16 @@
 """Executions: started, described, listed, stopped, with their histories; and what is refused."""
+
 import datetime
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from world import PASS, ask, check_history, output, refusal, states, unique, wait
 
 
 def test_an_execution_from_start_to_end(server):
-    machine = server.machine(states(First={"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}}, Last={"Type": "Succeed"}))
+    add = {"Type": "Pass", "Parameters": {"n.$": "States.MathAdd($.n, 1)"}}
+    machine = server.machine(states(First=add, Last={"Type": "Succeed"}))
     name = unique("run")
     started = server.sfn.start_execution(stateMachineArn=machine, name=name, input='{"n": 1}')
     arn = started["executionArn"]
@@ -21,11 +23,12 @@ def test_an_execution_from_start_to_end(server):
     assert (described["redriveCount"], described["redriveStatus"]) == (0, "NOT_REDRIVABLE")
     events = server.events(arn)
     check_history(events)
-    assert [event["type"] for event in events] == [
-        "ExecutionStarted", "PassStateEntered", "PassStateExited", "SucceedStateEntered", "SucceedStateExited", "ExecutionSucceeded",
-    ]  # fmt: skip
+    assert server.types(arn) == (
+        "ExecutionStarted PassStateEntered PassStateExited SucceedStateEntered SucceedStateExited ExecutionSucceeded"
+    )
     assert [event["previousEventId"] for event in events] == [0, 0, 2, 3, 4, 5]
-    assert events[1]["stateEnteredEventDetails"] == {"name": "First", "input": '{"n": 1}', "inputDetails": {"truncated": False}}
+    entered = {"name": "First", "input": '{"n": 1}', "inputDetails": {"truncated": False}}
+    assert events[1]["stateEnteredEventDetails"] == entered
     assert json.loads(events[2]["stateExitedEventDetails"]["output"]) == {"n": 2}
     assert abs((described["stopDate"] - datetime.datetime.now(datetime.UTC)).total_seconds()) < 60
 
@@ -62,7 +65,9 @@ def test_input_that_is_no_json_is_refused(server, text, words):
 def test_input_may_have_as_much_as_aws_allows_and_no_more(server):
     machine = server.machine(PASS)
     full = json.dumps("x" * (262_144 - 2))
-    assert server.ended(server.sfn.start_execution(stateMachineArn=machine, input=full)["executionArn"])["output"] == full
+    assert (
+        server.ended(server.sfn.start_execution(stateMachineArn=machine, input=full)["executionArn"])["output"] == full
+    )
     code, _ = refusal(server.sfn.start_execution, stateMachineArn=machine, input=json.dumps("x" * 262_144))
     assert code in ("InvalidExecutionInput", "ValidationException")
 
@@ -108,17 +113,18 @@ def test_timers_fire_in_time(server):
 
 
 def test_retry_and_catch(server):
-    machine = states(
-        Ask={
-            "Type": "Map", "ItemsPath": "$.items", "MaxConcurrency": 2, "ResultPath": "$.all",
-            "ItemProcessor": states(Look={"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 3, "Next": "No"}], "Default": "Yes"},
-                                    Yes={"Type": "Pass", "End": True}, No={"Type": "Fail", "Error": "Three"}),
-            "Retry": [{"ErrorEquals": ["Three"], "IntervalSeconds": 1, "MaxAttempts": 1}],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "Told"}],
-        },
-        Told={"Type": "Pass", "OutputPath": "$.caught.Error"},
-    )  # fmt: skip
-    described = server.run(machine, {"items": [1, 2, 3]})
+    look = {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 3, "Next": "No"}], "Default": "Yes"}
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "MaxConcurrency": 2,
+        "ItemProcessor": states(Look=look, Yes={"Type": "Pass", "End": True}, No={"Type": "Fail", "Error": "Three"}),
+        "Retry": [{"ErrorEquals": ["Three"], "IntervalSeconds": 1, "MaxAttempts": 1}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "Told"}],
+    }
+    described = server.run(
+        states(Each=each, Told={"Type": "Pass", "OutputPath": "$.caught.Error"}), {"items": [1, 2, 3]}
+    )
     assert output(described) == "Three"
     events = server.events(described["executionArn"])
     check_history(events)
@@ -126,7 +132,9 @@ def test_retry_and_catch(server):
 
 
 def test_list_executions_newest_first_by_status_and_pages(server):
-    machine = server.machine(states(Look={"Type": "Choice", "Choices": [{"Variable": "$.fail", "BooleanEquals": True, "Next": "No"}], "Default": "Yes"}, Yes={"Type": "Succeed"}, No={"Type": "Fail"}))
+    rule = {"Variable": "$.fail", "BooleanEquals": True, "Next": "No"}
+    look = {"Type": "Choice", "Choices": [rule], "Default": "Yes"}
+    machine = server.machine(states(Look=look, Yes={"Type": "Succeed"}, No={"Type": "Fail"}))
     arns = []
     for n in range(7):
         arns.append(server.begin(machine, {"fail": n % 3 == 0}))
@@ -139,7 +147,8 @@ def test_list_executions_newest_first_by_status_and_pages(server):
     assert [row["executionArn"] for row in failed] == [arns[6], arns[3], arns[0]]
     assert {"executionArn", "stateMachineArn", "name", "status", "startDate", "stopDate"} <= set(failed[0])
     assert len(server.sfn.list_executions(stateMachineArn=machine, maxResults=0)["executions"]) == 7
-    code, message = refusal(server.client("stepfunctions", parameter_validation=False).list_executions, stateMachineArn=machine, statusFilter="succeeded")
+    unchecked = server.client("stepfunctions", parameter_validation=False)
+    code, message = refusal(unchecked.list_executions, stateMachineArn=machine, statusFilter="succeeded")
     assert code == "ValidationException" and "Member must satisfy enum value set: [" in message
 
 
@@ -148,10 +157,10 @@ def test_history_by_pages_and_backwards(server):
     events = server.events(arn)
     check_history(events)
     assert len(events) == 62
-    pages = list(server.sfn.get_paginator("get_execution_history").paginate(executionArn=arn, PaginationConfig={"PageSize": 7}))
+    by = lambda size: {"executionArn": arn, "PaginationConfig": {"PageSize": size}}
+    pages = list(server.sfn.get_paginator("get_execution_history").paginate(**by(7)))
     assert len(pages) == 9 and [event for page in pages for event in page["events"]] == events
-    backwards = server.sfn.get_paginator("get_execution_history").paginate(executionArn=arn, reverseOrder=True, PaginationConfig={"PageSize": 20})
-    assert [event for page in backwards for event in page["events"]] == events[::-1]
+    assert server.all("get_execution_history", "events", reverseOrder=True, **by(20)) == events[::-1]
     bare = server.sfn.get_execution_history(executionArn=arn, includeExecutionData=False)["events"]
     assert "input" not in bare[1]["stateEnteredEventDetails"] and bare[1]["stateEnteredEventDetails"]["name"] == "S0"
 
@@ -176,8 +185,6 @@ def test_a_parked_execution_is_still_running(server):
 
 
 def test_many_at_once(server):
-    from concurrent.futures import ThreadPoolExecutor
-
     machine = server.machine(PASS)
     with ThreadPoolExecutor(16) as pool:
         arns = list(pool.map(lambda n: server.begin(machine, {"n": n}), range(200)))

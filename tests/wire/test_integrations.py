@@ -1,8 +1,8 @@
 """Calls to services from states: the optimised SNS, SQS and Lambda, `aws-sdk:*`, and what their errors are called."""
+
 import json
 
 import pytest
-
 from world import ACCOUNT, PASS, REGION, check_history, output, states, task, unique
 
 
@@ -28,16 +28,21 @@ def test_sns_publish_and_sqs_send_message(server, topic):
     assert told["published"]["SdkHttpMetadata"]["HttpStatusCode"] == 200
     assert json.loads(server.receive(listener)["Body"]) == {"n": 1}
     message = server.receive(queue)
-    assert message["MessageId"] == told["sent"]["MessageId"] and message["MD5OfBody"] == told["sent"]["MD5OfMessageBody"]
+    assert (
+        message["MessageId"] == told["sent"]["MessageId"] and message["MD5OfBody"] == told["sent"]["MD5OfMessageBody"]
+    )
     assert json.loads(message["Body"])["published"]["MessageId"] == told["published"]["MessageId"]
 
 
 def test_message_attributes_and_fifo(server):
     queue = server.queue(FifoQueue="true")
     parameters = {
-        "QueueUrl": queue, "MessageBody": "hello", "MessageGroupId": "g", "MessageDeduplicationId.$": "$.id",
+        "QueueUrl": queue,
+        "MessageBody": "hello",
+        "MessageGroupId": "g",
+        "MessageDeduplicationId.$": "$.id",
         "MessageAttributes": {"kind": {"DataType": "String", "StringValue.$": "$.kind"}},
-    }  # fmt: skip
+    }
     machine = server.machine(states(Send=task("sqs:sendMessage", parameters)))
     first, second = (output(server.run(machine, {"id": "1", "kind": "k"})) for _ in range(2))
     assert first["MessageId"] == second["MessageId"], "the queue takes the second for the first"
@@ -59,7 +64,8 @@ def test_message_attributes_and_fifo(server):
             "sqs:sendMessage",
             {"QueueUrl": f"{{}}/{ACCOUNT}/nobody", "MessageBody": "m"},
             "SQS.QueueDoesNotExistException",
-            "The specified queue does not exist. (Service: AmazonSQS; Status Code: 400; Error Code: AWS.SimpleQueueService.NonExistentQueue; ",
+            "The specified queue does not exist. (Service: AmazonSQS; Status Code: 400; "
+            "Error Code: AWS.SimpleQueueService.NonExistentQueue; ",
         ),
         (
             "aws-sdk:sqs:getQueueUrl",
@@ -80,9 +86,15 @@ def test_aws_sdk_sqs_and_sns(server, topic):
     listener = subscribed(server, topic)
     machine = states(
         Make=task("aws-sdk:sqs:createQueue", {"QueueName.$": "$.name"}, ResultPath="$.queue"),
-        Send=task("aws-sdk:sqs:sendMessage", {"QueueUrl.$": "$.queue.QueueUrl", "MessageBody": "one"}, ResultPath="$.sent"),
-        Get=task("aws-sdk:sqs:receiveMessage", {"QueueUrl.$": "$.queue.QueueUrl", "WaitTimeSeconds": 5}, ResultPath="$.got"),
-        Tell=task("aws-sdk:sns:publish", {"TopicArn": topic, "Message.$": "$.got.Messages[0].Body"}, ResultPath="$.told"),
+        Send=task(
+            "aws-sdk:sqs:sendMessage", {"QueueUrl.$": "$.queue.QueueUrl", "MessageBody": "one"}, ResultPath="$.sent"
+        ),
+        Get=task(
+            "aws-sdk:sqs:receiveMessage", {"QueueUrl.$": "$.queue.QueueUrl", "WaitTimeSeconds": 5}, ResultPath="$.got"
+        ),
+        Tell=task(
+            "aws-sdk:sns:publish", {"TopicArn": topic, "Message.$": "$.got.Messages[0].Body"}, ResultPath="$.told"
+        ),
     )
     told = output(server.run(machine, {"name": unique("made")}))
     assert told["got"]["Messages"][0]["MessageId"] == told["sent"]["MessageId"]
@@ -98,7 +110,8 @@ def test_aws_sdk_sfn_is_this_installation(server):
     wrong = states(Ask=task("aws-sdk:sfn:describeExecution", {"ExecutionArn": arn + "x"}))
     described = server.run(wrong)
     assert described["error"] == "Sfn.ExecutionDoesNotExistException"
-    assert described["cause"].startswith(f"Execution Does Not Exist: '{arn}x' (Service: Sfn, Status Code: 400, Request ID: ")
+    words = f"Execution Does Not Exist: '{arn}x' (Service: Sfn, Status Code: 400, Request ID: "
+    assert described["cause"].startswith(words), described["cause"]
 
 
 def test_a_service_without_a_model_is_said_to_be_unknown(server):
@@ -110,17 +123,20 @@ def test_a_service_without_a_model_is_said_to_be_unknown(server):
 def test_lambda_invoke_and_function_arns(server):
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
     machine = states(
-        Invoke=task("lambda:invoke", {"FunctionName": function, "Payload": {"n.$": "$.n"}}, ResultSelector={"p.$": "$.Payload", "code.$": "$.StatusCode"}),
+        Invoke=task(
+            "lambda:invoke",
+            {"FunctionName": function, "Payload": {"n.$": "$.n"}},
+            ResultSelector={"p.$": "$.Payload", "code.$": "$.StatusCode"},
+        ),
         Arn=task(function),
-    )  # fmt: skip
+    )
     arn = server.begin(machine, {"n": 1})
     assert output(server.ended(arn)) == {"p": {"n": 1}, "code": 200}
     events = server.events(arn)
     check_history(events)
     types = [event["type"] for event in events]
-    assert "TaskSucceeded" in types and types[7:11] == [
-        "LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionSucceeded", "TaskStateExited",
-    ], types  # fmt: skip
+    of_arn = ["LambdaFunctionScheduled", "LambdaFunctionStarted", "LambdaFunctionSucceeded", "TaskStateExited"]
+    assert types[4] == "TaskSucceeded" and types[7:11] == of_arn, types
 
 
 def test_a_function_that_fails_or_is_not_there(server):

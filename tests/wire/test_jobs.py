@@ -1,12 +1,12 @@
 """`batch:submitJob` in its patterns, with real processes as jobs: their results, failures, timeouts, and their end when
 the execution ends."""
+
 import json
 import os
 import re
 import time
 
 import pytest
-
 from world import check_history, eventually, output, states, task, unique
 
 
@@ -57,7 +57,12 @@ def test_a_job_that_succeeds(server, queue):
     assert server.job_log(server.job(told["job"]["JobId"])) == "sum 42\n"
     events = server.events(arn)
     check_history(events)
-    assert [event["type"] for event in events[2:6]] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+    assert [event["type"] for event in events[2:6]] == [
+        "TaskScheduled",
+        "TaskStarted",
+        "TaskSubmitted",
+        "TaskSucceeded",
+    ]
     submitted = json.loads(events[4]["taskSubmittedEventDetails"]["output"])
     assert submitted["JobId"] == told["job"]["JobId"] and submitted["SdkHttpMetadata"]["HttpStatusCode"] == 200
     assert events[5]["taskSucceededEventDetails"]["resource"] == "submitJob.sync"
@@ -151,7 +156,8 @@ def test_what_batch_refuses_is_the_tasks_error(server, queue):
 
 def test_many_jobs_of_a_map(server, queue):
     definition = server.job_definition("work.sh", "sum", "1", "Ref::n")
-    job = submit(queue, definition, more={"Parameters": {"n.$": "States.Format('{}', $)"}}, ResultSelector={"id.$": "$.JobId"})
+    parameters = {"Parameters": {"n.$": "States.Format('{}', $)"}}
+    job = submit(queue, definition, more=parameters, ResultSelector={"id.$": "$.JobId"})
     begun = time.monotonic()
     told = output(server.run(states(All={"Type": "Map", "ItemProcessor": states(Sum=job)}), list(range(8))))
     assert [server.job_log(server.job(one["id"])) for one in told] == [f"sum {n + 1}\n" for n in range(8)]

@@ -1,11 +1,12 @@
 """The laptop's SQS, SNS and Batch as their own clients see them, without any state machine."""
+
+import http.server
 import json
+import threading
 import time
 
 import pytest
-
 from world import ACCOUNT, IMAGE, REGION, eventually, refusal, serving, unique
-
 
 # SQS.
 
@@ -15,12 +16,16 @@ def test_a_message_goes_through_a_queue(server):
     sent = server.sqs.send_message(
         QueueUrl=queue,
         MessageBody="héllo",
-        MessageAttributes={"n": {"DataType": "Number", "StringValue": "7"}, "b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}},
+        MessageAttributes={
+            "n": {"DataType": "Number", "StringValue": "7"},
+            "b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        },
     )
     answer = server.sqs.receive_message(QueueUrl=queue, AttributeNames=["All"], MessageAttributeNames=["All"])
     [message] = answer["Messages"]
     assert (message["Body"], message["MessageId"]) == ("héllo", sent["MessageId"])
-    assert message["MD5OfBody"] == sent["MD5OfMessageBody"] and message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
+    assert message["MD5OfBody"] == sent["MD5OfMessageBody"]
+    assert message["MD5OfMessageAttributes"] == sent["MD5OfMessageAttributes"]
     assert message["MessageAttributes"]["b"]["BinaryValue"] == b"\x00\xff"
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
     assert "Messages" not in server.sqs.receive_message(QueueUrl=queue), "it is out of sight"
@@ -29,12 +34,13 @@ def test_a_message_goes_through_a_queue(server):
     assert again["Attributes"]["ApproximateReceiveCount"] == "2"
     server.sqs.delete_message(QueueUrl=queue, ReceiptHandle=again["ReceiptHandle"])
     attributes = server.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
-    assert (attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesNotVisible"]) == ("0", "0")
+    assert (attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesNotVisible"]) == (
+        "0",
+        "0",
+    )
 
 
 def test_a_long_poll_ends_when_a_message_comes(server):
-    import threading
-
     queue, got = server.queue(), {}
 
     def worker():
@@ -60,7 +66,8 @@ def test_fifo_keeps_order_and_takes_a_message_once(server):
 def test_dead_letters(server):
     dead = server.queue()
     arn = server.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    queue = server.queue(VisibilityTimeout="0", RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2}))
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
+    queue = server.queue(VisibilityTimeout="0", RedrivePolicy=redrive)
     server.sqs.send_message(QueueUrl=queue, MessageBody="poison")
     for _ in range(2):
         assert server.sqs.receive_message(QueueUrl=queue)["Messages"]
@@ -118,10 +125,11 @@ def test_a_topic_tells_its_queues(server):
 
 def test_filter_policies(server):
     topic = server.sns.create_topic(Name=unique("topic"))["TopicArn"]
-    by_attribute, _ = subscribe(server, topic, RawMessageDelivery="true", FilterPolicy='{"kind": ["a", {"prefix": "b"}]}')
-    by_body, _ = subscribe(
-        server, topic, RawMessageDelivery="true", FilterPolicyScope="MessageBody", FilterPolicy='{"n": [{"numeric": [">", 5]}]}'
+    by_attribute, _ = subscribe(
+        server, topic, RawMessageDelivery="true", FilterPolicy='{"kind": ["a", {"prefix": "b"}]}'
     )
+    of_body = {"FilterPolicyScope": "MessageBody", "FilterPolicy": '{"n": [{"numeric": [">", 5]}]}'}
+    by_body, _ = subscribe(server, topic, RawMessageDelivery="true", **of_body)
     for kind, n in (("a", 1), ("bee", 9), ("c", 7)):
         attributes = {"kind": {"DataType": "String", "StringValue": kind}}
         server.sns.publish(TopicArn=topic, Message=json.dumps({"n": n}), MessageAttributes=attributes)
@@ -136,8 +144,6 @@ def test_filter_policies(server):
 
 
 def test_http_endpoints_confirm_and_are_told(server):
-    import http.server
-
     class Endpoint(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -161,7 +167,8 @@ def test_http_endpoints_confirm_and_are_told(server):
 
 
 def test_fifo_topics(server):
-    topic = server.sns.create_topic(Name=unique("topic") + ".fifo", Attributes={"FifoTopic": "true", "ContentBasedDeduplication": "true"})["TopicArn"]
+    attributes = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    topic = server.sns.create_topic(Name=unique("topic") + ".fifo", Attributes=attributes)["TopicArn"]
     queue = server.queue(FifoQueue="true")
     arn = server.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     server.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
@@ -220,8 +227,9 @@ def test_a_job_is_cancelled_before_it_starts_and_terminated_after(server, jobs):
 def test_definitions_have_revisions(server):
     name = unique("job")
     for revision in (1, 2):
+        properties = {"image": IMAGE, "command": ["work.sh", "sum", str(revision)]}
         made = server.batch.register_job_definition(
-            jobDefinitionName=name, type="container", containerProperties={"image": IMAGE, "command": ["work.sh", "sum", str(revision)]}
+            jobDefinitionName=name, type="container", containerProperties=properties
         )
         assert made["revision"] == revision
     found = server.batch.describe_job_definitions(jobDefinitionName=name, status="ACTIVE")["jobDefinitions"]

@@ -1,11 +1,11 @@
 """Killed with SIGKILL at one chosen moment, started again on the same directory: one story for each kind of waiting."""
+
 import json
 import time
 
 import pytest
-
 from test_jobs import alive, pid_of, submit
-from world import check_history, eventually, output, refusal, ask, states, task, wait
+from world import ask, check_history, eventually, output, refusal, states, task, wait
 
 
 @pytest.fixture
@@ -26,7 +26,10 @@ def test_what_has_ended_is_still_there(server):
     events = server.events(arn)
     again(server)
     assert server.events(arn) == events and output(server.ended(arn)) == {"a": 1}
-    assert refusal(server.sfn.start_execution, stateMachineArn=machine, name="one", input="{}")[0] == "ExecutionAlreadyExists"
+    assert (
+        refusal(server.sfn.start_execution, stateMachineArn=machine, name="one", input="{}")[0]
+        == "ExecutionAlreadyExists"
+    )
     assert [row["name"] for row in server.sfn.list_executions(stateMachineArn=machine)["executions"]] == ["one"]
     assert server.begin(machine, {}, name="two")
 
@@ -51,7 +54,9 @@ def test_retries_timeouts_and_heartbeats_go_on(server):
     silent = server.begin(states(Ask=ask(queue, HeartbeatSeconds=2)))
     limited = server.begin(states(Ask=ask(queue, TimeoutSeconds=2)))
     whole = server.begin({**states(Ask=ask(queue)), "TimeoutSeconds": 2})
-    retried = server.begin(states(Wait=wait(0), Fail=task("sqs:sendMessage", {"QueueUrl": queue + "-no", "MessageBody": "m"}, Retry=[{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 1}])))
+    again_in_two = [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 2, "MaxAttempts": 1}]
+    send = task("sqs:sendMessage", {"QueueUrl": queue + "-no", "MessageBody": "m"}, Retry=again_in_two)
+    retried = server.begin(states(Send=send))
     for arn in (silent, limited, whole):
         server.reached(arn, "TaskSubmitted")
     server.reached(retried, "TaskFailed")
@@ -160,7 +165,8 @@ def test_children_and_their_parents_find_each_other(server):
 def test_a_running_execution_keeps_its_definition(server):
     machine = server.machine(states(Wait=wait(1), Old={"Type": "Pass", "Result": "old"}), "changing")
     arn = server.begin(machine)
-    server.sfn.update_state_machine(stateMachineArn=machine, definition=json.dumps(states(New={"Type": "Pass", "Result": "new"})))
+    changed = json.dumps(states(New={"Type": "Pass", "Result": "new"}))
+    server.sfn.update_state_machine(stateMachineArn=machine, definition=changed)
     again(server)
     assert output(server.ended(arn)) == "old" and output(server.run(machine)) == "new"
 

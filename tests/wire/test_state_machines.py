@@ -1,10 +1,10 @@
 """State machines and activities as resources: created, read, changed, listed, tagged, deleted; and what is refused."""
+
 import datetime
 import json
 
 import pytest
-
-from world import ACCOUNT, PASS, REGION, ROLE, eventually, refusal, states, unique, wait
+from world import ACCOUNT, PASS, REGION, ROLE, eventually, refusal, request, states, unique, wait
 
 PREFIX = f"arn:aws:states:{REGION}:{ACCOUNT}:"
 OTHER = states(Only={"Type": "Pass", "Result": 1})
@@ -29,7 +29,10 @@ def test_create_is_idempotent_for_the_same_parameters(server):
     again = server.sfn.create_state_machine(name=name, definition=text, roleArn=ROLE)
     assert (again["stateMachineArn"], again["creationDate"]) == (first["stateMachineArn"], first["creationDate"])
     code, message = refusal(server.sfn.create_state_machine, name=name, definition=json.dumps(OTHER), roleArn=ROLE)
-    assert (code, message) == ("StateMachineAlreadyExists", f"State Machine Already Exists: '{first['stateMachineArn']}'")
+    assert (code, message) == (
+        "StateMachineAlreadyExists",
+        f"State Machine Already Exists: '{first['stateMachineArn']}'",
+    )
 
 
 def test_update_changes_what_is_given_and_running_executions_keep_theirs(server):
@@ -128,7 +131,10 @@ def test_tags(server):
     [
         ({"StartAt": "A"}, "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /"),
         ("not a definition", "INVALID_JSON_DESCRIPTION: Unrecognized token 'not'"),
-        (states(A={"Type": "Pass", "Next": "B"}), "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next"),
+        (
+            states(A={"Type": "Pass", "Next": "B"}),
+            "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next",
+        ),
     ],
 )
 def test_wrong_definitions_are_refused(server, definition, reason):
@@ -152,7 +158,8 @@ def test_validate_tells_every_mistake(server):
 @pytest.mark.parametrize("name", ["with space", "a*b", "a/b", "a<b", 'a"b', "a|b", "ä\x7f"])
 def test_bad_names_are_refused(server, name):
     assert refusal(server.sfn.create_activity, name=name) == ("InvalidName", f"Invalid Name: '{name}'")
-    assert refusal(server.sfn.create_state_machine, name=name, definition=json.dumps(PASS), roleArn=ROLE)[0] == "InvalidName"
+    machine = {"name": name, "definition": json.dumps(PASS), "roleArn": ROLE}
+    assert refusal(server.sfn.create_state_machine, **machine) == ("InvalidName", f"Invalid Name: '{name}'")
 
 
 @pytest.mark.parametrize(
@@ -204,8 +211,8 @@ def test_activities_are_created_once_and_listed(server):
     described = server.sfn.describe_activity(activityArn=made[0])
     assert (again["activityArn"], again["creationDate"]) == (made[0], described["creationDate"])
     assert described["name"] == names[0]
-    pages = server.sfn.get_paginator("list_activities").paginate(PaginationConfig={"PageSize": 2})
-    listed = [row["activityArn"] for page in pages for row in page["activities"]]
+    rows = server.all("list_activities", "activities", PaginationConfig={"PageSize": 2})
+    listed = [row["activityArn"] for row in rows]
     assert set(made) <= set(listed) and len(listed) == len(set(listed))
     server.sfn.delete_activity(activityArn=made[0])
     assert refusal(server.sfn.describe_activity, activityArn=made[0])[0] == "ActivityDoesNotExist"
@@ -226,8 +233,6 @@ def test_what_is_not_there_yet_says_so(server):
 
 
 def test_an_unknown_operation_is_refused(server):
-    from world import request
-
     headers = {"X-Amz-Target": "AWSStepFunctions.DoMagic", "Content-Type": "application/x-amz-json-1.0"}
     status, _, body = request(server, "POST", "/", headers, "{}")
     assert status == 400 and json.loads(body)["__type"].endswith("UnknownOperationException"), body
@@ -238,6 +243,5 @@ def test_an_access_key_of_twelve_digits_names_its_account(server):
     name = unique("machine")
     arn = other.create_state_machine(name=name, definition=json.dumps(PASS), roleArn=ROLE)["stateMachineArn"]
     assert arn == f"arn:aws:states:{REGION}:000000000002:stateMachine:{name}"
-    mine = [row["stateMachineArn"] for page in server.sfn.get_paginator("list_state_machines").paginate() for row in page["stateMachines"]]
-    assert arn not in mine
+    assert arn not in [row["stateMachineArn"] for row in server.all("list_state_machines", "stateMachines")]
     assert [row["stateMachineArn"] for row in other.list_state_machines()["stateMachines"]] == [arn]

@@ -1,9 +1,11 @@
-"""What a web page that the machine's owner visits could send to the port. None of it may have an effect: jobs run commands."""
+"""What a web page that the machine's owner visits could send to the port. None of it may have an effect, because what
+is behind the port runs commands.
+"""
+
 import json
 from urllib.parse import urlencode
 
 import pytest
-
 from world import PASS, ROLE, request, unique
 
 JSON = "application/x-amz-json-1.0"
@@ -12,7 +14,9 @@ EVIL = "https://evil.example"
 
 
 def signed(service):
-    return f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    return (
+        f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
 
 
 def create_queue(name):
@@ -59,7 +63,11 @@ def test_origins_and_foreign_hosts_are_refused(server, page):
         assert status == 403
         assert not [header for header in answered if header.startswith("access-control-")]
     for service, target, body in (
-        ("states", "AWSStepFunctions.CreateStateMachine", {"name": name, "definition": json.dumps(PASS), "roleArn": ROLE}),
+        (
+            "states",
+            "AWSStepFunctions.CreateStateMachine",
+            {"name": name, "definition": json.dumps(PASS), "roleArn": ROLE},
+        ),
         ("states", "AWSStepFunctions.ListStateMachines", {}),
         ("sqs", "AmazonSQS.ListQueues", {}),
     ):
@@ -70,18 +78,23 @@ def test_origins_and_foreign_hosts_are_refused(server, page):
     status, _, _ = request(server, "POST", "/v1/submitjob", headers, "{}")
     assert status == 403
     assert not queues(server, name)
-    machines = [m["name"] for p in server.sfn.get_paginator("list_state_machines").paginate() for m in p["stateMachines"]]
-    assert name not in machines
+    assert name not in [machine["name"] for machine in server.all("list_state_machines", "stateMachines")]
 
 
-@pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=x", "text/plain", "text/plain;charset=UTF-8", None])
+@pytest.mark.parametrize(
+    "kind", [FORM, "multipart/form-data; boundary=x", "text/plain", "text/plain;charset=UTF-8", None]
+)
 def test_what_a_form_or_a_simple_script_can_send_is_refused(server, kind):
     """Without asking first a page can send these content types, or none, and no Authorization and no X-Amz-Target. The
     origin is left out here: it must not be the only thing that is looked at."""
     name = unique("page")
     headers = {"Content-Type": kind} if kind else {}
     action = urlencode({"Action": "CreateQueue", "QueueName": name, "Version": "2012-11-05"})
-    definition = {"jobDefinitionName": name, "type": "container", "containerProperties": {"image": "i", "command": ["sh"]}}
+    definition = {
+        "jobDefinitionName": name,
+        "type": "container",
+        "containerProperties": {"image": "i", "command": ["sh"]},
+    }
     machine = {"name": name, "definition": json.dumps(PASS), "roleArn": ROLE}
     for path, body in (
         ("/", action),
@@ -98,7 +111,7 @@ def test_what_a_form_or_a_simple_script_can_send_is_refused(server, kind):
 
 
 def test_a_wrong_content_type_is_refused_even_with_a_target(server):
-    """A page would have to ask before it sends a target, and is never allowed to. Should one get through, it is refused."""
+    """A page has to ask before it sends a target, and is never allowed to. Should one get through, it is refused."""
     name = unique("page")
     for kind in (FORM, "text/plain", "multipart/form-data; boundary=x"):
         for target, body in (
@@ -111,7 +124,9 @@ def test_a_wrong_content_type_is_refused_even_with_a_target(server):
     assert not queues(server, name)
 
 
-@pytest.mark.parametrize("path", ["/?Action=CreateQueue&QueueName=from-a-link", "/v1/submitjob", "/v1/describejobs", "/"])
+@pytest.mark.parametrize(
+    "path", ["/?Action=CreateQueue&QueueName=from-a-link", "/v1/submitjob", "/v1/describejobs", "/"]
+)
 def test_links_and_images_do_nothing(server, path):
     status, _, _ = request(server, "GET", path)
     assert status >= 400

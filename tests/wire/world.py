@@ -1,7 +1,8 @@
 """The binary as a process, clients for it, and short words for what tests ask again and again.
 
-Everything is on loopback and in directories of the test; nothing of the caller's AWS settings is seen by server or clients.
+Everything is on loopback and in directories of the test; server and clients see nothing of the caller's AWS settings.
 """
+
 import contextlib
 import http.client
 import http.server
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import boto3
 import botocore.exceptions
@@ -72,7 +74,8 @@ class Server:
         self._lock = threading.Lock()
 
     def start(self):
-        command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", self.data, "--json", *self.arguments]
+        where = ["--listen", f"127.0.0.1:{self.port}", "--data", self.data]
+        command = [BINARY, "serve", *where, "--json", *self.arguments]
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=self.folder
@@ -161,9 +164,13 @@ class Server:
             within,
         )
 
+    def all(self, operation, member, **parameters):
+        """What a paged operation of Step Functions lists, page after page."""
+        pages = self.sfn.get_paginator(operation).paginate(**parameters)
+        return [item for page in pages for item in page[member]]
+
     def events(self, execution):
-        pages = self.sfn.get_paginator("get_execution_history").paginate(executionArn=execution)
-        return [event for page in pages for event in page["events"]]
+        return self.all("get_execution_history", "events", executionArn=execution)
 
     def types(self, execution):
         return " ".join(event["type"] for event in self.events(execution))
@@ -273,7 +280,7 @@ def output(described):
 def states(**states):
     """A machine of these states, the first one first. Each leads to the next if it says neither Next nor End."""
     names = list(states)
-    for name, following in zip(names, names[1:] + [None]):
+    for name, following in itertools.zip_longest(names, names[1:]):
         state = states[name]
         if state["Type"] in ("Choice", "Succeed", "Fail") or "Next" in state or "End" in state:
             continue
@@ -307,7 +314,7 @@ PASS = states(Only={"Type": "Pass"})
 
 
 def check_history(events, ended=True):
-    """Ids are consecutive, every event follows an earlier one, time does not go back, and there is one end, at the end."""
+    """Ids are consecutive, every event follows an earlier one, time does not go back, and the one end is the last."""
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert all(event["previousEventId"] < event["id"] for event in events)
     times = [event["timestamp"] for event in events]
@@ -331,7 +338,8 @@ class Functions(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        name = self.path.split("/")[3].rsplit(":", 1)[-1] if "%3A" not in self.path else self.path.split("%3A")[-1].split("/")[0]
+        # /2015-03-31/functions/<name or ARN>/invocations
+        name = urllib.parse.unquote(self.path).split("/")[3].rsplit(":", 1)[-1]
         self.server.calls.append((name, body))
         if name == "echo":
             return self.answer(200, body, {"X-Amz-Executed-Version": "$LATEST"})

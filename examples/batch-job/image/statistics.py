@@ -3,6 +3,7 @@
 
 Prints one line for each set. A value that is no number ends it with exit code 3, and its place is told.
 """
+
 import csv
 import math
 import os
