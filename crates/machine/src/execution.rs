@@ -106,6 +106,8 @@ pub struct Region {
     pub items: Payload,
     /// By branch or iteration; grows as iterations start.
     pub children: Vec<FrameId>,
+    /// Branches or iterations that came to their end; of a Map's, those count as `succeeded` once that is recorded.
+    pub done: u32,
     pub succeeded: u32,
     pub failed: u32,
     /// Where an iteration that starts now comes from: the region's Started event, or the last event inside the
@@ -249,7 +251,12 @@ impl Execution {
                         frame.state = *state;
                         frame.phase = Phase::Enter;
                     }
-                    Transition::End => frame.phase = Phase::Done,
+                    Transition::End => {
+                        frame.phase = Phase::Done;
+                        if let Some(parent) = frame.parent {
+                            self.region_mut(parent).done += 1;
+                        }
+                    }
                 }
             }
             Body::StateAborted | Body::RegionAborted => {
@@ -361,8 +368,16 @@ impl Execution {
         let frame = self.frame_mut(id);
         frame.phase = Phase::InRegion;
         frame.last_event = event;
-        let region =
-            Region { length, items: items.clone(), children, succeeded: 0, failed: 0, freed_by: event, joined: None };
+        let region = Region {
+            length,
+            items: items.clone(),
+            children,
+            done: 0,
+            succeeded: 0,
+            failed: 0,
+            freed_by: event,
+            joined: None,
+        };
         frame.region = Some(region);
     }
 

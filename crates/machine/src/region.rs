@@ -29,11 +29,8 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
     }
     let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
     let is_map = matches!(walk.kind(id), Kind::Map(_));
-    let all_done = if is_map {
-        region.succeeded + region.failed == region.length
-    } else {
-        region.children.iter().all(|child| walk.execution.frame(*child).phase == Phase::Done)
-    };
+    let all_done =
+        if is_map { region.succeeded + region.failed == region.length } else { region.done == region.length };
     if !all_done {
         return Ok(false);
     }
@@ -53,8 +50,10 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
 
 /// Starts iterations while slots are free. False where the Map itself has failed over it.
 fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
-    let most = match states::map::concurrency(&walk.scene(id), map) {
-        Ok(most) => most,
+    let input = walk.map_input(id);
+    let most = input.and_then(|input| Ok((states::map::concurrency(&walk.scene(id), map, &input)?, input)));
+    let (most, state_input) = match most {
+        Ok(found) => found,
         Err(failure) => return fail(walk, id, failure).map(|()| false),
     };
     loop {
@@ -64,7 +63,7 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
             return Ok(true);
         }
         let previous = region.freed_by;
-        let input = match states::map::iteration_input(walk.scene(id), map, index) {
+        let input = match states::map::iteration_input(walk.scene(id), map, &state_input, index) {
             Ok(input) => input,
             Err(failure) => return fail(walk, id, failure).map(|()| false),
         };
@@ -102,9 +101,10 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
     let aborted = give_up(walk, child);
     if let Kind::Map(map) = &program.state(state).kind {
         walk.emit_after(parent, previous, Body::IterationFailed { index })?;
+        let input = walk.map_input(parent);
         let region = walk.execution.frame(parent).region.as_ref().expect("its child has just failed");
-        let failed = f64::from(region.failed);
-        match states::map::tolerance(&walk.scene(parent), map, region.length) {
+        let (failed, length) = (f64::from(region.failed), region.length);
+        match input.and_then(|input| states::map::tolerance(&walk.scene(parent), map, &input, length)) {
             Ok(Some(most)) if failed <= most => {
                 walk.ready.insert(parent);
                 return Ok(());

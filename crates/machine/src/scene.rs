@@ -25,6 +25,8 @@ pub(crate) struct Scene<'a> {
     /// The iteration whose ItemSelector is evaluated, where the frame is still the Map's own.
     pub item: Option<(u32, &'a Value)>,
     context: OnceCell<Value>,
+    /// Without the execution's input.
+    slim_context: OnceCell<Value>,
     whole_context: OnceCell<Value>,
 }
 
@@ -41,6 +43,7 @@ impl<'a> Scene<'a> {
             state,
             item: None,
             context: OnceCell::new(),
+            slim_context: OnceCell::new(),
             whole_context: OnceCell::new(),
         }
     }
@@ -91,11 +94,13 @@ impl<'a> Scene<'a> {
         None
     }
 
-    fn make_context(&self) -> Value {
+    fn make_context(&self, with_input: bool) -> Value {
         let started = self.execution.started.as_ref().expect("a frame exists after ExecutionStarted");
         let mut execution = Map::new();
         execution.insert("Id".into(), started.arn.as_ref().into());
-        execution.insert("Input".into(), started.input.value().clone());
+        if with_input {
+            execution.insert("Input".into(), started.input.value().clone());
+        }
         execution.insert("StartTime".into(), rfc3339(self.execution.started_at).into());
         execution.insert("Name".into(), started.name.as_ref().into());
         execution.insert("RoleArn".into(), started.role.as_ref().into());
@@ -139,7 +144,15 @@ impl<'a> Scene<'a> {
 
 impl Context for Scene<'_> {
     fn value(&self) -> &Value {
-        self.context.get_or_init(|| self.make_context())
+        self.context.get_or_init(|| self.make_context(true))
+    }
+
+    fn value_at(&self, path: &str) -> &Value {
+        match self.context.get() {
+            Some(context) => context,
+            None if leads_beside_input(path) => self.slim_context.get_or_init(|| self.make_context(false)),
+            None => self.value(),
+        }
     }
 
     /// A Task that copies the whole context object sees no RedriveCount: AWS's recorded answers show none there,
@@ -156,6 +169,27 @@ impl Context for Scene<'_> {
             whole
         })
     }
+}
+
+/// Whether a path into the context object surely does not see the execution's input.
+fn leads_beside_input(path: &str) -> bool {
+    const BESIDE: [&str; 9] = [
+        "Map",
+        "State",
+        "StateMachine",
+        "Task",
+        "Execution.Id",
+        "Execution.Name",
+        "Execution.StartTime",
+        "Execution.RoleArn",
+        "Execution.RedriveCount",
+    ];
+    let Some(names) = path.trim().strip_prefix("$$.") else { return false };
+    let is_plain = names.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !names.contains("..");
+    is_plain
+        && BESIDE
+            .iter()
+            .any(|beside| names.strip_prefix(beside).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 impl Variables for Scene<'_> {

@@ -4,7 +4,7 @@
 //! First the outcomes of all inputs and all due timers are recorded, then frames move, lowest first. Nothing here is
 //! kept between turns: what a turn leaves behind is its records, and what must be done for them its effects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asl::{Kind, Pattern, Payload, Program, StateId, Target, Transition};
@@ -110,6 +110,7 @@ impl Execution {
             ready: BTreeSet::new(),
             abandoned: BTreeSet::new(),
             heard: BTreeSet::new(),
+            map_inputs: BTreeMap::new(),
         };
         let all = walk.take_inputs(inputs).and_then(|()| walk.take_timers()).and_then(|()| walk.run());
         if let Err(halt) = all {
@@ -166,6 +167,8 @@ pub(crate) struct Walk<'a> {
     abandoned: BTreeSet<TaskId>,
     /// Tasks that were heard of in this turn: a heartbeat that came in time is in time, however long the turn waited.
     heard: BTreeSet<TaskId>,
+    /// What InputPath made of the input of each Map in this turn, with the Map's Entered event: every iteration asks.
+    map_inputs: BTreeMap<FrameId, (EventId, Payload)>,
 }
 
 impl<'a> Walk<'a> {
@@ -197,6 +200,19 @@ impl<'a> Walk<'a> {
 
     pub fn scene(&self, frame: FrameId) -> Scene<'_> {
         Scene::new(self.execution, self.program, self.stamp, frame)
+    }
+
+    /// After InputPath.
+    pub fn map_input(&mut self, frame: FrameId) -> Result<Payload, Failure> {
+        let entered = self.execution.frame(frame).entered;
+        if let Some((of, input)) = self.map_inputs.get(&frame)
+            && *of == entered
+        {
+            return Ok(input.clone());
+        }
+        let input = self.scene(frame).input()?;
+        self.map_inputs.insert(frame, (entered, input.clone()));
+        Ok(input)
     }
 
     pub fn kind(&self, frame: FrameId) -> &'a Kind {
@@ -328,7 +344,9 @@ impl<'a> Walk<'a> {
         for (place, frame) in self.execution.frames.iter().enumerate() {
             let due = |at: Timestamp| at <= self.stamp.at;
             let ready = match &frame.phase {
-                Phase::Enter | Phase::Entered | Phase::Outcome(_) | Phase::Done | Phase::InRegion => true,
+                Phase::Enter | Phase::Entered | Phase::Outcome(_) | Phase::InRegion => true,
+                // A branch that is done waits for the others; an iteration, and the machine itself, for their record.
+                Phase::Done => frame.parent.is_none_or(|parent| matches!(self.kind(parent), Kind::Map(_))),
                 Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => due(*until),
                 Phase::Working(_) | Phase::Joined | Phase::Failed | Phase::Aborted | Phase::Free => false,
             };

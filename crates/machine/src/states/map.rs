@@ -12,32 +12,24 @@ pub(super) fn begin(scene: &Scene, map: &Map) -> Decision {
     let items = map.items_path.select_items(&input, &scene.env(&input, &mut draw)).map_err(|e| scene.failure(e))?;
     let length = items.value().as_array().map_or(0, Vec::len) as u32;
     // Found out now rather than after the first iterations have run.
-    concurrency(scene, map)?;
-    tolerance(scene, map, length)?;
+    concurrency(scene, map, &input)?;
+    tolerance(scene, map, &input, length)?;
     Ok(Flow::Open { length, items, branches: Vec::new() })
 }
 
 /// How many iterations may run at once.
-pub(crate) fn concurrency(scene: &Scene, map: &Map) -> Result<u32, Failure> {
+pub(crate) fn concurrency(scene: &Scene, map: &Map, input: &Payload) -> Result<u32, Failure> {
     let most = scene.stamp.limits.inline_concurrency;
-    if map.max_concurrency.is_none() {
-        return Ok(most);
-    }
-    let input = scene.input()?;
-    match scene.amount(&map.max_concurrency, "MaxConcurrencyPath", &input)? {
+    match scene.amount(&map.max_concurrency, "MaxConcurrencyPath", input)? {
         Some(n) if n >= 1.0 => Ok((n as u32).min(most)),
         _ => Ok(most),
     }
 }
 
 /// How many iterations may fail; `None` where nothing is said, and then the first failure is the Map's own.
-pub(crate) fn tolerance(scene: &Scene, map: &Map, length: u32) -> Result<Option<f64>, Failure> {
-    if map.tolerated_failure_count.is_none() && map.tolerated_failure_percentage.is_none() {
-        return Ok(None);
-    }
-    let input = scene.input()?;
-    let count = scene.amount(&map.tolerated_failure_count, "ToleratedFailureCountPath", &input)?;
-    let percentage = scene.amount(&map.tolerated_failure_percentage, "ToleratedFailurePercentagePath", &input)?;
+pub(crate) fn tolerance(scene: &Scene, map: &Map, input: &Payload, length: u32) -> Result<Option<f64>, Failure> {
+    let count = scene.amount(&map.tolerated_failure_count, "ToleratedFailureCountPath", input)?;
+    let percentage = scene.amount(&map.tolerated_failure_percentage, "ToleratedFailurePercentagePath", input)?;
     let by_percentage = percentage.map(|p| f64::from(length) * p / 100.0);
     Ok(match (count, by_percentage) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -46,7 +38,7 @@ pub(crate) fn tolerance(scene: &Scene, map: &Map, length: u32) -> Result<Option<
 }
 
 /// What the iteration begins with: the item, or what ItemSelector makes of it.
-pub(crate) fn iteration_input(scene: Scene, map: &Map, index: u32) -> Result<Payload, Failure> {
+pub(crate) fn iteration_input(scene: Scene, map: &Map, input: &Payload, index: u32) -> Result<Payload, Failure> {
     let region = scene.frame.region.as_ref().expect("iterations start after their region");
     let items = region.items.clone();
     let item = &items.value()[index as usize];
@@ -54,8 +46,7 @@ pub(crate) fn iteration_input(scene: Scene, map: &Map, index: u32) -> Result<Pay
         None => Ok(Payload::from(item.clone())),
         Some(selector) => {
             let scene = scene.with_item(index, item);
-            let input = scene.input()?;
-            scene.template(selector, &input)
+            scene.template(selector, input)
         }
     }
 }
