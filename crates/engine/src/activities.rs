@@ -23,13 +23,21 @@ struct Inner {
     queues: HashMap<String, Queue>,
     /// Every task that has a row.
     known: HashSet<Waiting>,
+    /// Tasks whose worker went away while they were being handed out. Their row is gone or going, but they wait.
+    returned: HashSet<Waiting>,
 }
 
 #[derive(Default)]
 struct Queue {
+    /// Also some that wait no more, until a worker comes by or there are too many of them.
     tasks: VecDeque<Waiting>,
     workers: VecDeque<oneshot::Sender<Waiting>>,
+    /// How long the queue grows before it is looked through.
+    look_at: usize,
 }
+
+/// A queue is not looked through before it holds so many.
+const LOOK_THROUGH: usize = 1_024;
 
 impl Activities {
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -39,14 +47,19 @@ impl Activities {
     /// A task has become durable: it goes to the worker that has waited longest, or into the queue.
     pub fn add(&self, activity: &str, task: Waiting) {
         let mut inner = self.lock();
-        inner.known.insert(task);
-        let queue = inner.queues.entry(activity.to_owned()).or_default();
+        let Inner { queues, known, returned } = &mut *inner;
+        known.insert(task);
+        let queue = queues.entry(activity.to_owned()).or_default();
         while let Some(worker) = queue.workers.pop_front() {
             if worker.send(task).is_ok() {
                 return;
             }
         }
         queue.tasks.push_back(task);
+        if queue.tasks.len() >= queue.look_at.max(LOOK_THROUGH) {
+            queue.tasks.retain(|task| known.contains(task) || returned.contains(task));
+            queue.look_at = 2 * queue.tasks.len();
+        }
     }
 
     /// Whether the task has a row in the store.
@@ -54,18 +67,25 @@ impl Activities {
         self.lock().known.contains(&(key, task))
     }
 
-    /// The task's row is gone.
-    pub fn forget(&self, key: ExecutionKey, task: TaskId) {
+    /// The task's row is gone, for a worker has it.
+    pub fn handed_out(&self, key: ExecutionKey, task: TaskId) {
         self.lock().known.remove(&(key, task));
+    }
+
+    /// The task waits no more.
+    pub fn forget(&self, key: ExecutionKey, task: TaskId) {
+        let mut inner = self.lock();
+        inner.known.remove(&(key, task));
+        inner.returned.remove(&(key, task));
     }
 
     /// The next task, or a place in the row of workers; `None` where that row is too long.
     pub fn next(&self, activity: &str, most_workers: usize) -> Option<Next> {
         let mut inner = self.lock();
-        let Inner { queues, known } = &mut *inner;
+        let Inner { queues, known, returned } = &mut *inner;
         let queue = queues.entry(activity.to_owned()).or_default();
         while let Some(task) = queue.tasks.pop_front() {
-            if known.contains(&task) {
+            if returned.remove(&task) || known.contains(&task) {
                 return Some(Next::Task(task));
             }
         }
@@ -88,6 +108,7 @@ impl Activities {
             }
         }
         queue.tasks.push_front(task);
+        inner.returned.insert(task);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use asl::Payload;
 use machine::record::Stage;
 use machine::{Input, Report, Verdict};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::activities::{Next, Waiting};
@@ -50,16 +51,35 @@ impl Engine {
             let next = self.activities.next(activity, self.settings.pollers);
             let task = match next.ok_or_else(|| Error::ActivityWorkerLimitExceeded(activity.to_owned()))? {
                 Next::Task(task) => task,
-                Next::Wait(task) => match tokio::time::timeout_at(deadline, task).await {
-                    Ok(Ok(task)) => task,
-                    Ok(Err(_)) | Err(_) => return Ok(None),
-                },
+                Next::Wait(given) => {
+                    let mut place = Place { engine: self, activity, given };
+                    match tokio::time::timeout_at(deadline, &mut place.given).await {
+                        Ok(Ok(task)) => task,
+                        Ok(Err(_)) | Err(_) => return Ok(None),
+                    }
+                }
             };
             // A worker that goes away before this is done leaves the task to the next one.
             let claim = Claim { engine: self, activity, task, handed_out: false };
             if let Some(work) = claim.hand_out(worker.clone()).await? {
                 return Ok(Some(work));
             }
+        }
+    }
+}
+
+/// A worker's place in the row. What is given to one who leaves in the same moment goes to the next.
+struct Place<'a> {
+    engine: &'a Engine,
+    activity: &'a str,
+    given: oneshot::Receiver<Waiting>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.given.close();
+        if let Ok(task) = self.given.try_recv() {
+            self.engine.activities.give_back(self.activity, task);
         }
     }
 }
@@ -77,8 +97,8 @@ impl Claim<'_> {
     async fn hand_out(mut self, worker: Option<Arc<str>>) -> Result<Option<ActivityWork>> {
         let (key, task) = self.task;
         let verdict = self.engine.ask(key, Input::Report { task, report: Report::Started { worker } }).await?;
-        self.handed_out = true;
         if verdict != Verdict::Done {
+            self.handed_out = true;
             self.engine.activities.forget(key, task);
             return Ok(None);
         }
@@ -86,6 +106,7 @@ impl Claim<'_> {
             Some(input) => Some(input),
             None => log::task_input(self.engine, key, task).await?,
         };
+        self.handed_out = true;
         let Some(input) = input else { return Ok(None) };
         let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, self.engine.nonce());
         Ok(Some(ActivityWork { token, input }))

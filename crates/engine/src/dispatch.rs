@@ -18,7 +18,7 @@ use crate::api::ExecutionDescription;
 use crate::describe::{self, Errand};
 use crate::port::{Answer, Followed, Job, TaskRequest};
 use crate::slots::Live;
-use crate::{Engine, arn};
+use crate::{Engine, Error, arn};
 
 /// The pause after a service could not be asked about a job, at first and at most.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -26,29 +26,93 @@ const RETRY_PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration:
 /// What is under way here for tasks, so that nothing is sent or followed twice by one process.
 #[derive(Default)]
 pub(crate) struct Errands {
-    under_way: Mutex<HashMap<(ExecutionKey, TaskId), (Errand, AbortHandle)>>,
+    inner: Mutex<UnderWay>,
+}
+
+#[derive(Default)]
+struct UnderWay {
+    tasks: HashMap<(ExecutionKey, TaskId), Going>,
+    last_number: u64,
+}
+
+struct Going {
+    kind: Errand,
+    number: u64,
+    /// Absent for the moment in which it is being started.
+    abort: Option<AbortHandle>,
 }
 
 impl Errands {
-    /// Starts an errand unless one is under way for the task.
-    fn start(&self, key: ExecutionKey, task: TaskId, kind: Errand, work: impl Future<Output = ()> + Send + 'static) {
-        let mut under_way = self.under_way.lock().expect("no panic while held");
-        under_way.entry((key, task)).or_insert_with(|| (kind, tokio::spawn(work).abort_handle()));
+    fn lock(&self) -> std::sync::MutexGuard<'_, UnderWay> {
+        self.inner.lock().expect("no panic while held")
     }
 
-    fn finish(&self, key: ExecutionKey, task: TaskId) {
-        self.under_way.lock().expect("no panic while held").remove(&(key, task));
+    /// A number for a new errand, unless one is under way for the task. A request that was answered makes way for the
+    /// following of its job: all that it still does is to wait until its report is durable.
+    fn begin(&self, key: ExecutionKey, task: TaskId, kind: Errand) -> Option<u64> {
+        let mut inner = self.lock();
+        match inner.tasks.get(&(key, task)) {
+            Some(going) if !(going.kind == Errand::Send && kind == Errand::Follow) => return None,
+            _ => {}
+        }
+        inner.last_number += 1;
+        let number = inner.last_number;
+        inner.tasks.insert((key, task), Going { kind, number, abort: None });
+        Some(number)
     }
 
-    /// Drops what is under way for the task. `heard` spares a request whose answer still has to be heard.
-    fn abort(&self, key: ExecutionKey, task: TaskId, heard: bool) {
-        let mut under_way = self.under_way.lock().expect("no panic while held");
-        if let Entry::Occupied(entry) = under_way.entry((key, task))
-            && !(heard && entry.get().0 == Errand::Send)
+    /// The errand runs, and this stops it.
+    fn runs(&self, key: ExecutionKey, task: TaskId, number: u64, abort: AbortHandle) {
+        if let Some(going) = self.lock().tasks.get_mut(&(key, task))
+            && going.number == number
         {
-            entry.remove().1.abort();
+            going.abort = Some(abort);
+            return;
+        }
+        // It was stopped, or has ended, before it was known how to stop it.
+        abort.abort();
+    }
+
+    fn end(&self, key: ExecutionKey, task: TaskId, number: u64) {
+        if let Entry::Occupied(entry) = self.lock().tasks.entry((key, task))
+            && entry.get().number == number
+        {
+            entry.remove();
         }
     }
+
+    /// Drops what is under way for the task, if it is one of these.
+    fn abort(&self, key: ExecutionKey, task: TaskId, kinds: &[Errand]) {
+        let stopped = match self.lock().tasks.entry((key, task)) {
+            Entry::Occupied(entry) if kinds.contains(&entry.get().kind) => entry.remove().abort,
+            _ => None,
+        };
+        if let Some(handle) = stopped {
+            handle.abort();
+        }
+    }
+}
+
+/// Held by an errand while it runs, however it ends: with its work, stopped, or by a panic of its connector.
+struct Ticket {
+    engine: Engine,
+    key: ExecutionKey,
+    task: TaskId,
+    number: u64,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.engine.errands.end(self.key, self.task, self.number);
+    }
+}
+
+/// Whether a request may have been sent before.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+    Never,
+    /// By the process that ended.
+    Perhaps,
 }
 
 impl Engine {
@@ -57,18 +121,20 @@ impl Engine {
         let execution = &live.execution;
         for record in &turn.records {
             match &record.body {
-                Body::TaskStarted { task, .. } => self.activities.forget(key, *task),
-                Body::TaskSubmitted { task, .. } => self.look_after(key, live, *task),
+                Body::TaskStarted { task, .. } => self.activities.handed_out(key, *task),
+                Body::TaskSubmitted { task, .. } => self.look_after(key, live, *task, Before::Never),
                 _ => {}
             }
         }
         for effect in &turn.effects {
             match effect {
-                Effect::StartTask { task } => self.look_after(key, live, *task),
+                Effect::StartTask { task } => self.look_after(key, live, *task, Before::Never),
                 Effect::ForgetTask { task } => {
                     self.activities.forget(key, *task);
                     // The name of a job that was being submitted is needed to stop it.
-                    self.errands.abort(key, *task, execution.debts.contains_key(task));
+                    let is_owed = execution.debts.contains_key(task);
+                    let stopped: &[_] = if is_owed { &[Errand::Follow] } else { &[Errand::Send, Errand::Follow] };
+                    self.errands.abort(key, *task, stopped);
                 }
                 Effect::CancelTask { task } => self.pay(key, live, *task),
                 Effect::Finished => self.finish(key, execution),
@@ -79,9 +145,15 @@ impl Engine {
 
     /// All that a loaded execution has under way and this process does not know of.
     pub(crate) fn tend(&self, key: ExecutionKey, live: &Live) {
-        for task in live.execution.tasks.keys() {
-            if describe::activity_of(&live.program, &live.execution, *task).is_none() {
-                self.look_after(key, live, *task);
+        if self.is_stopping() {
+            return;
+        }
+        for (task, waiting) in &live.execution.tasks {
+            let is_activity = describe::activity_of(&live.program, &live.execution, *task).is_some();
+            // Its row is there since it was scheduled, even where that commit's outcome was not heard.
+            let is_missing = || waiting.started_at.is_none() && !self.activities.knows(key, *task);
+            if !is_activity || is_missing() {
+                self.look_after(key, live, *task, Before::Perhaps);
             }
         }
         for task in live.execution.debts.keys() {
@@ -90,7 +162,7 @@ impl Engine {
     }
 
     /// Does for a task what it needs now.
-    fn look_after(&self, key: ExecutionKey, live: &Live, task: TaskId) {
+    fn look_after(&self, key: ExecutionKey, live: &Live, task: TaskId, sent: Before) {
         if let Some(activity) = describe::activity_of(&live.program, &live.execution, task) {
             self.activities.add(&activity, (key, task));
             return;
@@ -100,18 +172,32 @@ impl Engine {
         else {
             return;
         };
-        let engine = self.clone();
         match describe::errand(&live.program, waiting) {
             Errand::Wait => {}
             Errand::Send => {
-                request.resent = waiting.started_at.is_some();
-                self.errands.start(key, task, Errand::Send, async move { engine.send(key, task, request).await });
+                // That it was started is recorded while it is being sent, so a crash may have hidden that it was.
+                request.resent = sent == Before::Perhaps;
+                self.run_errand(key, task, Errand::Send, |engine| async move { engine.send(key, task, request).await });
             }
             Errand::Follow => {
                 let job = Job { request, submitted: waiting.submitted.clone() };
-                self.errands.start(key, task, Errand::Follow, async move { engine.follow(key, task, job).await });
+                self.run_errand(key, task, Errand::Follow, |engine| async move { engine.follow(key, task, job).await });
             }
         }
+    }
+
+    fn run_errand<F>(&self, key: ExecutionKey, task: TaskId, kind: Errand, work: impl FnOnce(Engine) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(number) = self.errands.begin(key, task, kind) else { return };
+        let ticket = Ticket { engine: self.clone(), key, task, number };
+        let work = work(self.clone());
+        let running = tokio::spawn(async move {
+            let _ticket = ticket;
+            work.await;
+        });
+        self.errands.runs(key, task, number, running.abort_handle());
     }
 
     fn request(
@@ -140,11 +226,19 @@ impl Engine {
     }
 
     async fn send(&self, key: ExecutionKey, task: TaskId, request: TaskRequest) {
-        // Dispatch is bounded: the rest waits here, not at the service.
-        let Ok(_permit) = self.dispatch.acquire().await else { return };
-        self.tell(key, Input::Report { task, report: Report::Started { worker: None } });
         let mut job = Job { request: request.clone(), submitted: None };
-        let report = match self.connector.start(request).await {
+        let answer = {
+            // Dispatch is bounded: the rest waits here, not at the service.
+            let Ok(_permit) = self.dispatch.acquire().await else { return };
+            let started = self.insist(key, Input::Report { task, report: Report::Started { worker: None } });
+            tokio::select! {
+                biased;
+                never = async { started.await; std::future::pending().await } => never,
+                answer = self.connector.start(request) => answer,
+            }
+        };
+        let was_refused = matches!(answer, Answer::Failed { .. });
+        let report = match answer {
             Answer::Succeeded(output) => Report::Succeeded { output },
             Answer::Submitted(output) => {
                 job.submitted = Some(output.clone());
@@ -154,13 +248,16 @@ impl Engine {
                 Report::Failed { error: Some(error.into()), cause: cause.map(Into::into), stage }
             }
         };
-        // Before the report: what it leads to may be another errand for the same task.
-        self.errands.finish(key, task);
-        let verdict = self.ask(key, Input::Report { task, report }).await;
-        if let (Ok(Verdict::NotWaiting), true) = (verdict, job.submitted.is_some()) {
+        let verdict = self.insist(key, Input::Report { task, report }).await;
+        if verdict == Some(Verdict::NotWaiting) && is_job(&job.request.resource) {
             // Stopped while it was being submitted: only now has the job a name to stop it by.
-            let engine = self.clone();
-            self.errands.start(key, task, Errand::Wait, async move { engine.cancel(key, task, job).await });
+            if was_refused {
+                // As far as anybody knows there is no job; one look is enough.
+                let _ = self.connector.cancel(&job).await;
+                self.insist(key, Input::Settled { task }).await;
+            } else {
+                self.cancel(key, task, job).await;
+            }
         }
     }
 
@@ -184,8 +281,22 @@ impl Engine {
                 }
             }
         };
-        self.errands.finish(key, task);
-        self.tell(key, Input::Report { task, report });
+        self.insist(key, Input::Report { task, report }).await;
+    }
+
+    /// Leaves news until a turn has taken it in: that a commit failed is no reason to forget what a service has said, or
+    /// to ask it a second time. `None` where there is nobody to tell, or the engine stops.
+    async fn insist(&self, key: ExecutionKey, input: Input) -> Option<Verdict> {
+        let mut pause = RETRY_PAUSE.0;
+        loop {
+            match self.ask(key, input.clone()).await {
+                Ok(verdict) => return Some(verdict),
+                Err(Error::TaskDoesNotExist) => return None,
+                Err(_) if self.is_stopping() => return None,
+                Err(_) => tokio::time::sleep(pause).await,
+            }
+            pause = (pause * 2).min(RETRY_PAUSE.1);
+        }
     }
 
     /// Pays a debt: stops a job that nobody waits for.
@@ -193,22 +304,18 @@ impl Engine {
         let Some(debt) = live.execution.debts.get(&task) else { return };
         let Some(request) = self.request(live, task, debt.state, &debt.parameters, &debt.credentials) else { return };
         let job = Job { request, submitted: debt.submitted.clone() };
-        self.errands.abort(key, task, true);
-        let engine = self.clone();
-        self.errands.start(key, task, Errand::Wait, async move { engine.cancel(key, task, job).await });
+        self.errands.abort(key, task, &[Errand::Follow]);
+        self.run_errand(key, task, Errand::Wait, |engine| async move { engine.cancel(key, task, job).await });
     }
 
     async fn cancel(&self, key: ExecutionKey, task: TaskId, job: Job) {
-        if is_job(&job.request.resource) {
-            let mut pause = RETRY_PAUSE.0;
-            while let Err(error) = self.connector.cancel(&job).await {
-                tracing::warn!(execution = %job.request.execution_arn, %error, "a job cannot be stopped yet");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RETRY_PAUSE.1);
-            }
+        let mut pause = RETRY_PAUSE.0;
+        while let Err(error) = self.connector.cancel(&job).await {
+            tracing::warn!(execution = %job.request.execution_arn, %error, "a job cannot be stopped yet");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_PAUSE.1);
         }
-        self.errands.finish(key, task);
-        self.tell(key, Input::Settled { task });
+        self.insist(key, Input::Settled { task }).await;
     }
 
     /// Tells who wants to hear that an execution has started, or is over.
@@ -238,7 +345,7 @@ impl Engine {
     }
 
     /// An execution is over.
-    fn finish(&self, key: ExecutionKey, execution: &Execution) {
+    pub(crate) fn finish(&self, key: ExecutionKey, execution: &Execution) {
         for watcher in self.watchers.lock().expect("no panic while held").remove(&key).into_iter().flatten() {
             let _ = watcher.send(());
         }

@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use machine::codec::Chunk;
 use machine::{Body, Effect, Input, Stamp, Timestamp, Turn, Verdict};
@@ -17,7 +18,10 @@ use crate::{Engine, Error, Result, describe, log};
 pub(crate) enum Lost {
     /// Another execution has the name.
     NameTaken,
+    /// It was not written, or nobody knows: it is looked at again.
     Other(Error),
+    /// It was not written, and looking again would not help.
+    SetAside(Error),
 }
 
 /// What a turn left, before anybody is told.
@@ -59,6 +63,7 @@ impl Engine {
 
     /// Turns the slot's execution until nothing is left to do for it.
     pub(crate) async fn drive(&self, slot: Arc<Slot>) {
+        let driving = Driving::new(self, &slot);
         let mut keep = true;
         loop {
             let (mail, live) = slot.take();
@@ -67,6 +72,7 @@ impl Engine {
                     keep = put_down(&slot, live);
                 }
                 if self.slots.park(&slot, keep) {
+                    driving.ends_well();
                     return;
                 }
                 continue;
@@ -82,6 +88,9 @@ impl Engine {
                     tracing::error!(execution = %slot.key, %error, "an execution cannot be loaded");
                     refuse(mail, || Error::Internal(error.to_string()));
                     keep = false;
+                    if matches!(error, Error::Unavailable(store::Error::Unavailable(_) | store::Error::Full(_))) {
+                        self.look_again(&slot);
+                    }
                 }
             }
         }
@@ -90,9 +99,11 @@ impl Engine {
     /// Brings an execution back from its log, and looks after what it has under way.
     async fn load(&self, key: ExecutionKey) -> Result<Option<Box<Live>>> {
         let Some(live) = log::load(self, key).await? else { return Ok(None) };
-        if !live.execution.is_over() || !live.execution.debts.is_empty() {
-            self.tend(key, &live);
+        if live.execution.is_over() {
+            // The commit that ended it may have landed without being heard of.
+            self.finish(key, &live.execution);
         }
+        self.tend(key, &live);
         Ok(Some(Box::new(live)))
     }
 
@@ -116,7 +127,11 @@ impl Engine {
                 // What the store holds now is not known: the next turn loads the log anew.
                 tracing::error!(execution = %slot.key, %error, "a turn was lost");
                 refuse_all(replies, || Error::Internal(error.to_string()));
-                self.look_again(slot.key);
+                self.look_again(slot);
+            }
+            Err(Lost::SetAside(error)) => {
+                tracing::error!(execution = %slot.key, %error, "a turn was lost");
+                refuse_all(replies, || Error::Internal(error.to_string()));
             }
         }
     }
@@ -133,9 +148,11 @@ impl Engine {
         let Turned { turn, due, at } = self.decide(key, live, inputs)?;
         if !turn.records.is_empty() {
             let chunk = live.writer.encode(live.seq, &turn.records);
-            let commit = self.commit_of(key, live, &turn, chunk, events_before, due);
-            live.open = commit.open;
+            let open = self.open_of(live, due);
+            let commit = self.commit_of(key, live, &turn, chunk, events_before, open);
             self.commit(commit).await?;
+            slot.landed();
+            live.open = open;
             live.seq += 1;
             let description = Arc::new(describe::describe(&live.execution));
             slot.describe(description.clone());
@@ -166,14 +183,16 @@ impl Engine {
         let Ok(turn) = turned else {
             // Nothing of it is committed. The reason was printed by the panic itself.
             tracing::error!(execution = %key, "a turn panicked; the execution is set aside until it is asked for again");
-            return Err(Lost::Other(Error::Internal("a turn of this execution panicked".into())));
+            return Err(Lost::SetAside(Error::Internal("a turn of this execution panicked".into())));
         };
         for task in heartbeats {
             if execution.tasks.contains_key(&task) {
                 self.beats.beat(key, task, at);
             }
         }
-        let due = execution.next_due(program, &stamp);
+        // With the heartbeats that have just been heard.
+        let beats = self.beats.of(key);
+        let due = execution.next_due(program, &Stamp { beats: &beats, ..stamp });
         Ok(Turned { turn, due, at })
     }
 
@@ -183,7 +202,11 @@ impl Engine {
             Ok(Some(Outcome::Committed)) => Ok(()),
             Ok(Some(Outcome::NameTaken(_))) => Err(Lost::NameTaken),
             Ok(Some(Outcome::SeqTaken)) => Err(Lost::Other(Error::Internal("another writer was here".into()))),
-            Ok(Some(Outcome::Fenced)) => Err(Lost::Other(Error::Internal("the shard has a newer owner".into()))),
+            Ok(Some(Outcome::Fenced)) => {
+                // What is under way is the newer owner's now; doing it here too would do it twice.
+                self.retire();
+                Err(Lost::SetAside(Error::Internal("the shard has a newer owner".into())))
+            }
             Ok(None) => Err(Lost::Other(Error::Internal("the store gave no outcome".into()))),
             Err(error) => {
                 if error.is_fatal() {
@@ -204,7 +227,7 @@ impl Engine {
         turn: &Turn,
         chunk: Chunk,
         events_before: u64,
-        due: Option<i64>,
+        open: OpenChange,
     ) -> Commit {
         let execution = &live.execution;
         let chunk = store::Chunk {
@@ -223,7 +246,6 @@ impl Engine {
             }),
             (_, false) => None,
         };
-        let open = self.open_of(live, due);
         commit.open = if open == live.open { OpenChange::Keep } else { open };
         for effect in &turn.effects {
             if let Effect::StartTask { task } = effect
@@ -266,14 +288,45 @@ impl Engine {
         }
     }
 
-    /// Loads an execution again after a while, so that what its log asks for is not forgotten.
-    fn look_again(&self, key: ExecutionKey) {
-        const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+    /// Loads an execution again after a while, so that what its log asks for is not forgotten. Each time that this does
+    /// not help it takes longer.
+    fn look_again(&self, slot: &Slot) {
+        const PAUSE: Duration = Duration::from_millis(500);
+        const DOUBLINGS: u32 = 6;
+        let pause = PAUSE * 2_u32.pow(slot.lost().min(DOUBLINGS));
+        self.look_after_a_pause(slot.key, pause);
+    }
+
+    pub(crate) fn look_after_a_pause(&self, key: ExecutionKey, pause: Duration) {
         let engine = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
             engine.tell(key, Input::Continue);
         });
+    }
+}
+
+/// Held by who drives a slot. A panic outside of a turn must not leave the slot without a driver and full of mail.
+pub(crate) struct Driving<'a> {
+    engine: &'a Engine,
+    slot: &'a Arc<Slot>,
+}
+
+impl<'a> Driving<'a> {
+    pub fn new(engine: &'a Engine, slot: &'a Arc<Slot>) -> Driving<'a> {
+        Driving { engine, slot }
+    }
+
+    pub fn ends_well(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.engine.slots.abandon(self.slot);
+        // Who waits for an answer hears that there is none.
+        drop(self.slot.take());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use machine::codec::Writer;
 use machine::record::Started;
@@ -14,11 +15,14 @@ use crate::api::{
     StartedExecution, StateMachine,
 };
 use crate::arn::{Arn, execution_arn, split_execution};
-use crate::drive::Lost;
+use crate::drive::{Driving, Lost};
 use crate::machines::check_name;
 use crate::slots::Live;
 use crate::token::Purpose;
 use crate::{Engine, Error, Result, describe, log};
+
+/// When an execution is looked for whose start was not heard to have landed.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution> {
@@ -50,14 +54,20 @@ impl Engine {
             trace_header: request.trace_header.map(Into::into),
             parent: request.parent,
         };
-        match self.begin(&machine, started.clone()).await {
+        // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
+        let begun = {
+            let (engine, machine, started) = (self.clone(), machine.clone(), started.clone());
+            tokio::spawn(async move { engine.begin(&machine, started).await })
+        };
+        let begun = begun.await.unwrap_or_else(|error| Err(Lost::SetAside(Error::Internal(error.to_string()))));
+        match begun {
             Ok(started_at) => Ok(StartedExecution { arn, started_at }),
             Err(Lost::NameTaken) => self.started_before(&machine, &name, &started).await,
-            Err(Lost::Other(error)) => Err(error),
+            Err(Lost::Other(error) | Lost::SetAside(error)) => Err(error),
         }
     }
 
-    /// The first turn of a new execution, in the caller's own task.
+    /// The first turn of a new execution.
     async fn begin(&self, machine: &StateMachine, started: Started) -> Result<Timestamp, Lost> {
         let program = self.programs.get(self, machine.definition).await.map_err(Lost::Other)?;
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
@@ -70,6 +80,7 @@ impl Engine {
             open: store::OpenChange::Delete,
         };
         let slot = self.slots.begin(key);
+        let driving = Driving::new(self, &slot);
         let turned = self.turn_once(&slot, &mut live, vec![Input::Start(Box::new(started))]).await;
         let started_at = live.execution.started_at;
         match turned {
@@ -77,12 +88,16 @@ impl Engine {
                 if more {
                     self.tell(key, Input::Continue);
                 }
+                driving.ends_well();
                 self.leave(slot, Box::new(live));
                 Ok(started_at)
             }
             Err(lost) => {
                 self.timers.set(key, None);
-                self.slots.abandon(&slot);
+                if let Lost::Other(_) = lost {
+                    // It may have landed all the same, and then it must go on.
+                    self.look_after_a_pause(key, LOOK_AGAIN);
+                }
                 Err(lost)
             }
         }
@@ -126,11 +141,12 @@ impl Engine {
         let key = self.key_of(execution).await?;
         let (watcher, over) = oneshot::channel();
         self.watchers.lock().expect("no panic while held").entry(key).or_default().push(watcher);
+        let watching = Watching { engine: self, key, over };
         let description = self.describe_execution(execution).await?;
         if description.status != Status::Running {
             return Ok(description);
         }
-        let _ = over.await;
+        watching.end().await;
         self.describe_execution(execution).await
     }
 
@@ -188,6 +204,32 @@ impl Engine {
         }
         let (machine, name) = split_execution(execution).ok_or_else(missing)?;
         self.store.find(&machine, name).await?.ok_or_else(missing)
+    }
+}
+
+/// Who waits for an execution's end; one that goes away is not remembered.
+struct Watching<'a> {
+    engine: &'a Engine,
+    key: ExecutionKey,
+    over: oneshot::Receiver<()>,
+}
+
+impl Watching<'_> {
+    async fn end(mut self) {
+        let _ = (&mut self.over).await;
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.over.close();
+        let mut watchers = self.engine.watchers.lock().expect("no panic while held");
+        if let Some(of_execution) = watchers.get_mut(&self.key) {
+            of_execution.retain(|watcher| !watcher.is_closed());
+            if of_execution.is_empty() {
+                watchers.remove(&self.key);
+            }
+        }
     }
 }
 

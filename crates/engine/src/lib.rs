@@ -64,6 +64,10 @@ const SCAN: usize = 1_000;
 /// Executions that are loaded at once after a start, or when many timers fire: more would only wait for the disk.
 const LOADS: usize = 256;
 
+/// The clock on the wall is looked at so often at least: it may be set, and it goes on while a laptop sleeps, when the
+/// clock that sleeps are measured by does not.
+const LONGEST_NAP: Duration = Duration::from_secs(1);
+
 /// A workflow engine over a store. Clones are the same engine.
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
@@ -163,12 +167,22 @@ impl Engine {
         &self.settings
     }
 
+    /// Whether nothing new is to be begun: it is being shut down, or another node has its shard.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Begins nothing any more.
+    pub(crate) fn retire(&self) {
+        self.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stop.notify_waiters();
+    }
+
     /// Lets what is being committed end; nothing else needs to be saved.
     pub async fn shutdown(&self) {
         const PATIENCE: Duration = Duration::from_secs(5);
         const PAUSE: Duration = Duration::from_millis(10);
-        self.stopping.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.stop.notify_waiters();
+        self.retire();
         let idle = async {
             while self.slots.busy() > 0 {
                 tokio::time::sleep(PAUSE).await;
@@ -257,9 +271,8 @@ impl Engine {
 
     /// Fires timers, and fetches those that come near from the store.
     async fn run_timers(&self) {
-        let horizon = self.settings.timer_horizon;
         let mut scan_at = self.clock.now();
-        while !self.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+        while !self.is_stopping() {
             let now = self.clock.now();
             if now >= scan_at {
                 scan_at = self.fetch_timers(now).await;
@@ -268,7 +281,7 @@ impl Engine {
                 self.wake(key).await;
             }
             let next = self.timers.next().unwrap_or(scan_at).min(scan_at);
-            let pause = Duration::from_millis(next.saturating_sub(self.clock.now()).max(0) as u64).min(horizon / 2);
+            let pause = Duration::from_millis(next.saturating_sub(self.clock.now()).max(0) as u64).min(LONGEST_NAP);
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(pause) => {}
@@ -284,7 +297,7 @@ impl Engine {
         match self.store.due(&self.fence, now + horizon, usize::MAX).await {
             Ok(due) => {
                 for (key, at) in due {
-                    self.timers.set(key, Some(at));
+                    self.timers.offer(key, at);
                 }
                 now + horizon / 2
             }

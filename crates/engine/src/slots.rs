@@ -45,6 +45,8 @@ struct Inner {
     driven: bool,
     live: Option<Box<Live>>,
     description: Option<Arc<ExecutionDescription>>,
+    /// Commits that were lost in a row.
+    lost: u32,
 }
 
 impl Slot {
@@ -60,6 +62,17 @@ impl Slot {
     pub fn take(&self) -> (Vec<Mail>, Option<Box<Live>>) {
         let mut inner = self.lock();
         (std::mem::take(&mut inner.mail), inner.live.take())
+    }
+
+    /// A commit was lost, or the log could not be loaded; how many before it, in a row.
+    pub fn lost(&self) -> u32 {
+        let mut inner = self.lock();
+        inner.lost += 1;
+        inner.lost - 1
+    }
+
+    pub fn landed(&self) {
+        self.lock().lost = 0;
     }
 
     /// What has been committed, for those who only look.
@@ -106,9 +119,14 @@ impl Slots {
         slot
     }
 
-    /// Takes back an execution that did not come to be.
-    pub fn abandon(&self, slot: &Slot) {
-        self.lock().busy.remove(&slot.key);
+    /// Takes back an execution that did not come to be, or one that nobody can drive: the next mail loads it anew.
+    pub fn abandon(&self, slot: &Arc<Slot>) {
+        let mut maps = self.lock();
+        if maps.busy.get(&slot.key).is_some_and(|busy| Arc::ptr_eq(busy, slot)) {
+            maps.busy.remove(&slot.key);
+            let arn = slot.description().map(|d| d.arn.clone());
+            maps.forget(arn);
+        }
     }
 
     /// Leaves mail. `Some` where the slot has no driver: the caller becomes it.

@@ -23,7 +23,10 @@ struct Entries {
 impl Timers {
     /// Sets, moves or takes away an execution's timer.
     pub fn set(&self, key: ExecutionKey, due: Option<Timestamp>) {
-        let mut entries = self.entries.lock().expect("no panic while held");
+        self.put(&mut self.entries.lock().expect("no panic while held"), key, due);
+    }
+
+    fn put(&self, entries: &mut Entries, key: ExecutionKey, due: Option<Timestamp>) {
         let old = match due {
             Some(at) => entries.by_key.insert(key, at),
             None => entries.by_key.remove(&key),
@@ -37,6 +40,14 @@ impl Timers {
             if first {
                 self.earlier.notify_one();
             }
+        }
+    }
+
+    /// Takes a timer over from the store. One that is set and rings earlier is newer than what was read there.
+    pub fn offer(&self, key: ExecutionKey, at: Timestamp) {
+        let mut entries = self.entries.lock().expect("no panic while held");
+        if entries.by_key.get(&key).is_none_or(|set| at < *set) {
+            self.put(&mut entries, key, Some(at));
         }
     }
 

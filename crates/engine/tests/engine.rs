@@ -19,6 +19,7 @@ struct Script {
     started: Mutex<Vec<TaskRequest>>,
     cancelled: Mutex<Vec<String>>,
     polls: Mutex<HashMap<String, u32>>,
+    may_answer: tokio::sync::Notify,
 }
 
 #[async_trait]
@@ -30,6 +31,11 @@ impl Connector for Script {
             "fail" => Answer::Failed { error: "Boom".into(), cause: Some("why".into()), stage: Stage::Run },
             "submit" => Answer::Submitted(Payload::trusted(r#"{"id":1}"#)),
             "hang" => std::future::pending().await,
+            "refuse later" => {
+                self.may_answer.notified().await;
+                Answer::Failed { error: "Refused".into(), cause: None, stage: Stage::Submit }
+            }
+            "panic" => panic!("a connector may be wrong"),
             _ => Answer::Succeeded(request.parameters),
         }
     }
@@ -81,6 +87,18 @@ impl House {
             tags: Vec::new(),
         };
         self.engine.create_state_machine(request).await.unwrap()
+    }
+
+    /// A machine of one job that is submitted like this.
+    async fn job(&self, wish: &str) -> StateMachine {
+        let parameters = format!(r#"{{"JobName":"n","JobDefinition":"d","JobQueue":"q","do":"{wish}"}}"#);
+        self.machine(&task(SUBMIT, &parameters)).await
+    }
+
+    /// Executions with work in flight or owed.
+    async fn hot(&self) -> usize {
+        let fence = store::Fence { shard: 0, epoch: 1 };
+        self.store.hot(&fence, None, 100).await.unwrap().len()
     }
 
     async fn start(&self, machine: &StateMachine, name: &str, input: &str) -> Result<Arc<str>, Error> {
@@ -275,4 +293,106 @@ async fn history_is_paged_in_both_directions() {
         }
         assert_eq!(ids, [1, 2, 3, 4, 5, 6, 7]);
     }
+}
+
+/// Too large to be kept in memory while it waits, so it is loaded again for its answer.
+#[tokio::test]
+async fn a_request_is_sent_once_also_for_an_execution_that_leaves_memory() {
+    let house = House::new().await;
+    let machine = house.machine(&task(INVOKE, r#"{"FunctionName":"f","large.$":"$"}"#)).await;
+    let arn = house.start(&machine, "e", &format!("\"{}\"", "x".repeat(100_000))).await.unwrap();
+    assert_eq!(house.finish(&arn).await.0, Status::Succeeded);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(house.script.started.lock().unwrap().len(), 1);
+    // The same for a job, whose submission is heard before its end.
+    let house = House::new().await;
+    let machine = house.job("submit").await;
+    let arn = house.start(&machine, "e", &format!("\"{}\"", "x".repeat(100_000))).await.unwrap();
+    assert_eq!(house.finish(&arn).await.0, Status::Succeeded);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(house.script.started.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_no_execution_without_a_driver() {
+    let house = House::new().await;
+    let machine = house.machine(&task(INVOKE, r#"{"FunctionName":"f"}"#)).await;
+    for turn in 0..50 {
+        let name = format!("e{turn}");
+        let mut starting = Box::pin(house.start(&machine, &name, "{}"));
+        // It is asked a few times and then dropped, as a connection is that breaks.
+        for _ in 0..turn % 5 {
+            let poll =
+                std::future::poll_fn(|context| std::task::Poll::Ready(starting.as_mut().poll(context).is_ready()));
+            if poll.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(starting);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let running = house.engine.list_executions(&machine.arn, Some(Status::Running), None, 100).await.unwrap();
+    assert_eq!(running.items.len(), 0, "what has started also ends");
+}
+
+#[tokio::test]
+async fn a_job_that_was_stopped_and_then_refused_is_not_owed_for_ever() {
+    let house = House::new().await;
+    let machine = house.job("refuse later").await;
+    let arn = house.start(&machine, "e", "{}").await.unwrap();
+    while house.types(&arn).await.len() < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    house.engine.stop_execution(&arn, None, None).await.unwrap();
+    assert_eq!(house.hot().await, 1);
+    house.script.may_answer.notify_one();
+    while house.hot().await > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Workers come and go at every moment; each task reaches one that stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_task_is_lost_between_workers_that_leave() {
+    const TASKS: usize = 200;
+    let house = House::new().await;
+    let activity = house.engine.create_activity("000000000000", "a", Vec::new(), None).await.unwrap();
+    let definition =
+        format!(r#"{{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"{}","End":true}}}}}}"#, activity.arn);
+    let machine = house.machine(&definition).await;
+    let workers: Vec<_> = (0..8_u64)
+        .map(|worker| {
+            let (engine, arn) = (house.engine.clone(), activity.arn.clone());
+            tokio::spawn(async move {
+                for round in 0.. {
+                    let patience = Duration::from_micros((worker * 131 + round * 37) % 900);
+                    let work = engine.get_activity_task(&arn, None, Duration::from_secs(60));
+                    if let Ok(Ok(Some(work))) = tokio::time::timeout(patience, work).await {
+                        engine.task_success(&work.token, Payload::trusted("1")).await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut started = Vec::new();
+    for number in 0..TASKS {
+        started.push(house.start(&machine, &format!("e{number}"), "{}").await.unwrap());
+    }
+    for arn in started {
+        assert_eq!(house.finish(&arn).await.0, Status::Succeeded);
+    }
+    workers.iter().for_each(|worker| worker.abort());
+}
+
+/// The execution waits; the next process, or its own timeout, looks after it. Its neighbours do not notice.
+#[tokio::test]
+async fn a_connector_that_panics_takes_nobody_with_it() {
+    let house = House::new().await;
+    let machine = house.machine(&task(INVOKE, r#"{"FunctionName":"f","do.$":"$.do"}"#)).await;
+    let broken = house.start(&machine, "broken", r#"{"do":"panic"}"#).await.unwrap();
+    let fine = house.start(&machine, "fine", r#"{"do":"echo"}"#).await.unwrap();
+    assert_eq!(house.finish(&fine).await.0, Status::Succeeded);
+    house.engine.stop_execution(&broken, None, None).await.unwrap();
+    assert_eq!(house.finish(&broken).await.0, Status::Aborted);
 }
