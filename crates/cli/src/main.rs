@@ -28,7 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 ///
 /// Every setting may be a flag, an environment variable or a line of the settings file, in that order of strength.
 #[derive(Parser)]
-#[command(name = "stepwell", version, max_term_width = 110)]
+#[command(name = "stepwell", version, max_term_width = 110, verbatim_doc_comment)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -14,6 +14,7 @@ use engine::api::{CreateStateMachine, ExecutionDescription, HistoryQuery, Machin
 use machine::Status;
 use serde_json::json;
 use store::MemoryStore;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::{parse_values, read, syntax};
 use crate::house::House;
@@ -98,11 +99,13 @@ impl Run {
         let machine = house.engine.create_state_machine(machine).await?;
         let start =
             StartExecution { machine: machine.arn.to_string(), name: None, input, trace_header: None, parent: None };
+        // Listened for before anything is shown, so that an interrupt always stops the execution in order.
+        let mut interrupt = signal(SignalKind::interrupt())?;
         let execution = house.engine.start_execution(start).await?.arn;
         let stop = house.engine.clone();
         let stopped = execution.clone();
         tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if interrupt.recv().await.is_some() {
                 let _ = stop.stop_execution(&stopped, None, Some("interrupted".into())).await;
             }
         });
