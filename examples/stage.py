@@ -1,6 +1,6 @@
 """What the demo stands on: a server in a fresh directory, clients for it, lines for the terminal, and expectations.
 
-Nothing here knows the sample projects; `run` does. Expectations do not end the demo: all that differs is told at the end.
+Nothing here knows the sample projects; `run` does. An expectation does not end the demo: the end tells what differs.
 """
 
 import json
@@ -68,7 +68,7 @@ class Terminal:
             self.line(" " * (len(name) + 4) + line)
 
     def expect(self, what, got, wanted):
-        """Says whether it is as expected. `wanted` is a value, or a function that says whether it likes what it gets."""
+        """Says whether it is as expected. `wanted` is a value, or a function that judges what it gets."""
         right = wanted(got) if callable(wanted) else got == wanted
         if right:
             self.line("  " + self.paint("✓", "green") + " " + what)

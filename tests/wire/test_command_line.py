@@ -36,7 +36,13 @@ def test_check_says_nothing_is_wrong(file):
 
 
 def test_check_tells_every_mistake_with_its_place(file):
-    text = '{\n  "StartAt": "A",\n  "States": {\n    "A": {"Type": "Pass", "Next": "B"},\n    "C": {"Type": "Pas", "Next": "A"}\n  }\n}\n'
+    text = """{
+  "StartAt": "A",
+  "States": {
+    "A": {"Type": "Pass", "Next": "B"},
+    "C": {"Type": "Pas", "Next": "A"}
+  }
+}"""
     path = file(text)
     told = stepwell("check", path, "--json")
     found = [json.loads(line) for line in told.stdout.splitlines()]
@@ -289,6 +295,7 @@ def test_help_teaches():
     assert told.returncode == 0
     for word in ("serve", "check", "run", "history", "completion", "--version"):
         assert word in told.stdout
+    assert "  stepwell serve --laptop\n  aws stepfunctions list-state-machines --endpoint-url" in told.stdout
     for command, words in {
         "serve": ("--listen", "--data", "--account", "--region", "--laptop", "--image", "STEPWELL_DATA"),
         "run": ("--input", "Exit code", "--set"),

@@ -1,9 +1,9 @@
 """Killed with SIGKILL again and again under load, at moments that chance chooses, and what must hold afterwards.
 
 Threads start executions of every kind, work on activities, answer callbacks and stop what waits, and write down what
-they were told. Some kills come at any time, some within milliseconds after a call, which is between commit, answer, call and
-report. At the end everything is let finish, and the books are compared with the server's. KILL_ROUNDS sets how often it
-is killed, KILL_SEED repeats the choices (not the timing).
+they were told. Some kills come at any time, some within milliseconds after a call, which is between commit, answer,
+call and report. At the end everything is let finish, and the books are compared with the server's. KILL_ROUNDS sets how
+often it is killed, KILL_SEED repeats the choices (not the timing).
 """
 
 import collections
