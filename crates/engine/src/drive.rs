@@ -148,7 +148,7 @@ impl Engine {
         let Turned { turn, due, at } = self.decide(key, live, inputs)?;
         if !turn.records.is_empty() {
             let chunk = live.writer.encode(live.seq, &turn.records);
-            let open = self.open_of(live, due);
+            let open = self.open_of(live, due, turn.more);
             let commit = self.commit_of(key, live, &turn, chunk, events_before, open);
             self.commit(commit).await?;
             slot.landed();
@@ -270,9 +270,10 @@ impl Engine {
     }
 
     /// What must be found without loading the execution: when to look at it, and whether work is in flight or owed.
-    fn open_of(&self, live: &Live, due: Option<i64>) -> OpenChange {
+    /// `more`: its lines of control have not come to rest, and a new owner must go on at once.
+    fn open_of(&self, live: &Live, due: Option<i64>, more: bool) -> OpenChange {
         let execution = &live.execution;
-        let mut hot = !execution.debts.is_empty();
+        let mut hot = more || !execution.debts.is_empty();
         let mut next_due = due;
         for task in execution.tasks.values() {
             match describe::errand(&live.program, task) {
