@@ -56,7 +56,9 @@ pub async fn describe(caller: Caller<'_>, request: requests::DescribeExecution<'
 impl serde::Serialize for Described {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Described { execution, with_data } = self;
-        let failure = execution.failure.as_ref().filter(|_| *with_data);
+        // AWS names no error for an execution that ran out of its own time; its history does.
+        let named = execution.status != Status::TimedOut && *with_data;
+        let failure = execution.failure.as_ref().filter(|_| named);
         let (redrive_status, redrive_status_reason) = redrive(execution.status);
         let details = || DataDetails { included: *with_data };
         let answer = ExecutionDescribed {
