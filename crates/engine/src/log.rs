@@ -52,7 +52,13 @@ pub(crate) async fn task_input(engine: &Engine, key: ExecutionKey, task: TaskId)
 
 /// The first and the last records of an execution, which tell all that DescribeExecution shows.
 pub(crate) async fn load_ends(engine: &Engine, key: ExecutionKey) -> Result<Vec<Record>> {
-    let chunks = engine.store.load_ends(key).await?;
+    let mut chunks = engine.store.load_ends(key).await?;
+    // Debts are paid after the end, and that is no event: the last event lies before.
+    if let Some(last) = chunks.last().filter(|last| last.chunk.events == 0) {
+        let event = last.chunk.first_event.saturating_sub(1);
+        let range = EventRange { first: event, last: event, newest_first: false, max_bytes: PAGE_BYTES };
+        chunks.extend(engine.store.load_events(key, range).await?);
+    }
     resolve(engine, key, &chunks).await.map(|chunks| chunks.into_iter().flatten().collect())
 }
 

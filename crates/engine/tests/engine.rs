@@ -184,6 +184,13 @@ async fn stopping_cancels_the_job() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(*house.script.cancelled.lock().unwrap(), [r#"{"id":1}"#]);
+    // What it was stopped with is still told when the debt is paid, by a process that reads it from the store.
+    while house.hot().await > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = House::over(house.store.clone()).await;
+    let described = second.engine.describe_execution(&arn).await.unwrap();
+    assert_eq!(described.failure.and_then(|failure| failure.error).as_deref(), Some("E"));
 }
 
 #[tokio::test]
