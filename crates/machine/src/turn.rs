@@ -187,11 +187,10 @@ impl<'a> Walk<'a> {
     }
 
     fn write(&mut self, frame: FrameId, previous: EventId, body: Body) -> EventId {
-        let state = match self.execution.frames.get(frame.0 as usize) {
-            Some(frame) => frame.state,
-            None => self.program.scope(Program::ROOT).start_at,
-        };
-        self.bytes += size(&body);
+        let held = self.execution.frames.get(frame.0 as usize);
+        let state = held.map_or(self.program.scope(Program::ROOT).start_at, |frame| frame.state);
+        let new = payload_of(&body).filter(|payload| held.is_none_or(|frame| !frame.data.same(payload)));
+        self.bytes += new.map_or(0, |payload| payload.text().len());
         let record = Record { at: self.stamp.at, frame, state, previous, body };
         self.execution.apply(&record);
         self.turn.records.push(record);
@@ -276,6 +275,10 @@ impl<'a> Walk<'a> {
             }
             Report::Submitted { .. } if task.submitted.is_some() => {}
             Report::Submitted { output } => {
+                if task.started_at.is_none() {
+                    // The news of its start was lost, but the clocks that run from it must run.
+                    self.emit(frame, Body::TaskStarted { task: id, worker: None })?;
+                }
                 self.emit(frame, Body::TaskSubmitted { task: id, output })?;
             }
             Report::Succeeded { output } => {
@@ -510,12 +513,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Roughly what a record adds to the log, so that a turn's budget can be kept.
-fn size(body: &Body) -> usize {
+/// The payload that a record may add to the log; the budget of a turn counts those that are new.
+fn payload_of(body: &Body) -> Option<&Payload> {
     match body {
-        Body::StateExited { output, .. } | Body::TaskSucceeded { output, .. } => output.text().len(),
-        Body::TaskScheduled(scheduled) => scheduled.parameters.text().len(),
-        _ => 0,
+        Body::StateExited { output, .. } | Body::TaskSucceeded { output, .. } => Some(output),
+        Body::TaskScheduled(scheduled) => Some(&scheduled.parameters),
+        _ => None,
     }
 }
 

@@ -155,6 +155,16 @@ fn a_job_is_submitted_and_its_end_is_the_result() {
 }
 
 #[test]
+fn what_is_submitted_has_also_been_started() {
+    let mut world = World::start(&only(&format!(r#"{JOB}, "TimeoutSeconds": 5"#)), "{}");
+    world.report(3, submitted(r#"{"JobId": "i"}"#));
+    assert_eq!(world.types()[3..], ["TaskStarted", "TaskSubmitted"]);
+    assert_eq!(world.due_in(), Some(5.0));
+    assert_eq!(world.report(3, started()), Verdict::Done, "the lost news come after all");
+    assert_eq!(world.types().len(), 5);
+}
+
+#[test]
 fn a_timeout_may_come_from_the_data() {
     let state = format!(r#"{TASK}, "TimeoutSecondsPath": "$.t", "HeartbeatSecondsPath": "$.h""#);
     let mut world = World::start(&only(&state), r#"{"t": 30, "h": 4}"#);
