@@ -228,9 +228,10 @@ impl<'a> Walk<'a> {
                 // What is paid is paid, however this ends.
                 (_, input) => match self.take(input) {
                     Ok(verdict) => verdict,
+                    // Only a report finds the history full, and what was not recorded was not taken.
                     Err(halt) => {
                         end = Err(halt);
-                        Verdict::Done
+                        Verdict::NotWaiting
                     }
                 },
             };
