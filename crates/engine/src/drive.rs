@@ -79,7 +79,7 @@ impl Engine {
             }
             let loaded = match live {
                 Some(live) => Ok(Some(live)),
-                None => self.load(slot.key).await,
+                None => self.load(&slot).await,
             };
             match loaded {
                 Ok(Some(live)) => self.turn(&slot, live, mail).await,
@@ -97,8 +97,11 @@ impl Engine {
     }
 
     /// Brings an execution back from its log, and looks after what it has under way.
-    async fn load(&self, key: ExecutionKey) -> Result<Option<Box<Live>>> {
+    async fn load(&self, slot: &Slot) -> Result<Option<Box<Live>>> {
+        let key = slot.key;
         let Some(live) = log::load(self, key).await? else { return Ok(None) };
+        // What was described last is not what is there, where a commit landed without being heard of.
+        slot.describe(Arc::new(describe::describe(&live.execution)));
         if live.execution.is_over() {
             // The commit that ended it may have landed without being heard of.
             self.finish(key, &live.execution);
