@@ -20,6 +20,12 @@ pub mod code {
     pub const TOO_DEEPLY_NESTED: &str = "TOO_DEEPLY_NESTED";
     pub const INVALID_VARIABLE_NAME: &str = "INVALID_VARIABLE_NAME";
     pub const RESERVED_VARIABLE_NAME: &str = "RESERVED_VARIABLE_NAME";
+    /// A variable that a scope around this one sets, too.
+    pub const DUPLICATE_VARIABLE_NAME: &str = "DUPLICATE_VARIABLE_NAME";
+    /// A JSONata expression that does not parse.
+    pub const INVALID_JSONATA_EXPRESSION: &str = "INVALID_JSONATA_EXPRESSION";
+    /// A JSONata expression that names what is not there.
+    pub const UNSUPPORTED_JSONATA_EXPRESSION: &str = "UNSUPPORTED_JSONATA_EXPRESSION";
     /// Warning: a value that looks like a path or an intrinsic function under a name without `.$`.
     pub const NO_DOLLAR: &str = "NO_DOLLAR";
     /// Warning: a value that looks like a path in a field that has a `…Path` form.

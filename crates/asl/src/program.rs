@@ -10,6 +10,7 @@ use jsonpath::{Head, JsonPath, ReferencePath};
 use serde_json::Value;
 
 use crate::Payload;
+use crate::jsonata::Expression;
 
 /// A state's place in [`Program::states`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -66,6 +67,10 @@ pub struct State {
     pub input_path: Selection,
     /// JSONPath only; `Selection::Whole` where the field is absent.
     pub output_path: Selection,
+    /// `Output`, JSONata only; absent: the result, or the input where there is none.
+    pub output: Option<Computed>,
+    /// `Assign`: of a Choice, what is set where no rule holds.
+    pub assign: Option<Assign>,
     /// Where it goes when it is done; Choice, Fail and Succeed have `End`.
     pub next: Transition,
     pub kind: Kind,
@@ -148,6 +153,24 @@ pub enum Template {
     },
 }
 
+/// JSON of a JSONata state: what stands between `{%` and `%}` is evaluated, wherever it stands. The JSONata twin of
+/// [`Template`], for `Arguments`, `Output`, `Items` and the fields that both languages have.
+#[derive(Clone, Debug)]
+pub enum Computed {
+    /// Nothing inside is evaluated.
+    Literal(Payload),
+    Expression(Expression),
+    Object(Vec<(Arc<str>, Computed)>),
+    Array(Vec<Computed>),
+}
+
+/// `Assign`: variables and their values, in the order of writing, in the language of the state.
+#[derive(Clone, Debug)]
+pub enum Assign {
+    Templates(Vec<(Arc<str>, Template)>),
+    Computed(Vec<(Arc<str>, Computed)>),
+}
+
 /// What stands behind a `.$` field, and in `ErrorPath` and `CausePath`.
 #[derive(Clone, Debug)]
 pub enum Dynamic {
@@ -198,6 +221,8 @@ pub enum Function {
 pub enum Amount {
     Literal(f64),
     Path(Path),
+    /// JSONata only.
+    Expression(Expression),
 }
 
 /// `Error` and `Cause` of a Fail state, or their `…Path` forms.
@@ -205,17 +230,23 @@ pub enum Amount {
 pub enum Text {
     Literal(Arc<str>),
     Dynamic(Dynamic),
+    /// JSONata only.
+    Expression(Expression),
 }
 
 #[derive(Debug)]
 pub struct Task {
     pub resource: Resource,
     pub parameters: Option<Template>,
+    /// `Arguments`, JSONata only.
+    pub arguments: Option<Computed>,
     pub result_selector: Option<Template>,
     pub result_path: ResultPath,
     pub timeout_seconds: Option<Amount>,
     pub heartbeat_seconds: Option<Amount>,
     pub credentials: Option<Template>,
+    /// `Credentials` of a JSONata state.
+    pub computed_credentials: Option<Computed>,
     pub retry: Vec<Retrier>,
     pub catch: Vec<Catcher>,
 }
@@ -237,6 +268,9 @@ pub struct Choice {
 pub struct ChoiceRule {
     pub condition: Condition,
     pub next: StateId,
+    pub assign: Option<Assign>,
+    /// JSONata only.
+    pub output: Option<Computed>,
 }
 
 #[derive(Debug)]
@@ -249,6 +283,8 @@ pub enum Condition {
         comparison: Comparison,
         operand: Operand,
     },
+    /// `Condition`, JSONata only: an expression, or a literal.
+    Computed(Computed),
     /// `IsNull`, `IsPresent`, …: whether the answer must be true or false.
     Is {
         variable: Path,
@@ -299,6 +335,10 @@ pub enum Wait {
     /// As the definition wrote it; checked to be a timestamp.
     Timestamp(Arc<str>),
     TimestampPath(Path),
+    /// `Seconds` of a JSONata state that are computed.
+    SecondsExpression(Expression),
+    /// `Timestamp` of a JSONata state that is computed.
+    TimestampExpression(Expression),
 }
 
 #[derive(Debug)]
@@ -311,6 +351,8 @@ pub struct Fail {
 pub struct Parallel {
     pub branches: Vec<ScopeId>,
     pub parameters: Option<Template>,
+    /// `Arguments`, JSONata only.
+    pub arguments: Option<Computed>,
     pub result_selector: Option<Template>,
     pub result_path: ResultPath,
     pub retry: Vec<Retrier>,
@@ -322,8 +364,12 @@ pub struct Map {
     pub processor: ScopeId,
     pub mode: MapMode,
     pub items_path: Selection,
+    /// `Items`, JSONata only; absent: the input.
+    pub items: Option<Computed>,
     /// `ItemSelector`, or the legacy `Parameters`.
     pub item_selector: Option<Template>,
+    /// `ItemSelector` of a JSONata state.
+    pub computed_item_selector: Option<Computed>,
     pub max_concurrency: Option<Amount>,
     pub tolerated_failure_count: Option<Amount>,
     pub tolerated_failure_percentage: Option<Amount>,
@@ -353,6 +399,8 @@ pub struct Distribution {
 pub struct ItemReader {
     pub resource: Resource,
     pub parameters: Option<Template>,
+    /// `Arguments`, JSONata only.
+    pub arguments: Option<Computed>,
     /// `ReaderConfig` as the definition wrote it.
     pub config: Option<Payload>,
     pub max_items: Option<Amount>,
@@ -361,6 +409,8 @@ pub struct ItemReader {
 #[derive(Debug)]
 pub struct ItemBatcher {
     pub batch_input: Option<Template>,
+    /// `BatchInput` of a JSONata state.
+    pub computed_batch_input: Option<Computed>,
     pub max_items_per_batch: Option<Amount>,
     pub max_input_bytes_per_batch: Option<Amount>,
 }
@@ -369,6 +419,8 @@ pub struct ItemBatcher {
 pub struct ResultWriter {
     pub resource: Option<Resource>,
     pub parameters: Option<Template>,
+    /// `Arguments`, JSONata only.
+    pub arguments: Option<Computed>,
     /// `WriterConfig` as the definition wrote it.
     pub config: Option<Payload>,
 }
@@ -389,6 +441,10 @@ pub struct Catcher {
     pub error_equals: Vec<Arc<str>>,
     pub next: StateId,
     pub result_path: ResultPath,
+    /// Set in the scope of the state that fails, not in its branches.
+    pub assign: Option<Assign>,
+    /// `Output`, JSONata only; absent: the error output.
+    pub output: Option<Computed>,
 }
 
 /// What a Task calls, read off its `Resource`.

@@ -229,7 +229,7 @@ fn the_first_rule_that_holds_decides() {
     let equals = |path: &str| condition(path, "NumericEquals", &json!(1));
     let guarded = || Condition::And(vec![condition("$.b", "IsPresent", &json!(true)), equals("$.b")]);
     let either = || Condition::Or(vec![equals("$.a"), equals("$.missing")]);
-    let rule = |condition, next| ChoiceRule { condition, next: StateId(next) };
+    let rule = |condition, next| ChoiceRule { condition, next: StateId(next), assign: None, output: None };
     let choice = |default| Choice { rules: vec![rule(guarded(), 1), rule(either(), 2)], default };
     let decide = |choice: &Choice, input: Value| with_env(&input, |env| choice.decide(env));
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use asl::Payload;
-use asl::eval::{Draws, Variables};
+use asl::eval::{Draws, QueryEnv, Variables};
 use asl::jsonata::{Expression, Failure, Gate, Limit, Limits, Scope, States};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -27,6 +27,9 @@ const MISSES: [(&str, &str); 3] = [
 
 /// How many are the same with the gate on.
 const SAME_WITH_GATE: usize = 1570;
+
+/// How many a state takes.
+const THROUGH_A_STATE: usize = 1601;
 
 /// What the suite holds.
 const CASE_COUNT: usize = 1686;
@@ -211,6 +214,51 @@ fn what_aws_has_of_the_language() {
     println!("jsonata suite, gate on: {same_count} of {} cases the same", cases.len());
     insta::assert_snapshot!(told);
     assert!(same_count >= SAME_WITH_GATE, "{same_count}");
+}
+
+/// The same expressions as the `Output` of a Pass state: a definition is checked, compiled and evaluated.
+#[test]
+fn through_a_state() {
+    let (cases, datasets) = cases();
+    let (mut ran, mut refused) = (0, 0);
+    for case in &cases {
+        let focus = case.data.as_ref().or_else(|| case.dataset.as_ref().map(|name| &datasets[name]));
+        let input = Payload::from(focus.cloned().unwrap_or(Value::Null));
+        let variables = Bound(&case.bindings);
+        let states = States { input: &input, result: None, error_output: None, context: &Value::Null };
+        let scope = Scope { states: Some(states), variables: &variables, focus: None, now_ms: NOW_MS };
+        let wrapped = format!("$states.input.(\n{}\n)", case.expr);
+        let definition = serde_json::json!({"QueryLanguage": "JSONata", "StartAt": "A", "States": {
+            "A": {"Type": "Pass", "Output": {"v": [format!("{{% {wrapped} %}}")]}, "End": true}}});
+        let checked = asl::check(&definition.to_string(), &asl::CheckOptions::default());
+        let direct = Expression::compile(&wrapped, Gate::Aws);
+        assert_eq!(checked.is_valid(), direct.is_ok(), "{}: {:?}", case.case, checked.diagnostics);
+        let Ok(direct) = direct else {
+            refused += 1;
+            continue;
+        };
+        ran += 1;
+        let program = asl::compile(&definition.to_string()).expect(&case.case);
+        let output = program.states[0].output.as_ref().expect("Output");
+        let mut draws = draws();
+        let mut env = QueryEnv { scope, draws: &mut draws, limits: Limits::default() };
+        let found = output.evaluate("Output", &mut env);
+        match (direct.evaluate(&scope, &mut self::draws(), &Limits::default()), found) {
+            (Ok(Some(value)), Ok(found)) => {
+                assert_eq!(found.value()["v"][0], *value.value(), "{}", case.case);
+            }
+            (Ok(None), Err(error)) => {
+                assert!(error.message.ends_with("returned nothing (undefined)."), "{}", case.case)
+            }
+            (Err(failure), Err(error)) => {
+                assert_eq!(error.message, failure.sentence(direct.text(), "Output/v[0]"), "{}", case.case);
+                assert_eq!(error.location, "Output/v[0]");
+            }
+            (direct, found) => panic!("{}: {direct:?} {found:?}", case.case),
+        }
+    }
+    println!("jsonata suite, through a state: {ran} ran, {refused} refused");
+    assert!(ran >= THROUGH_A_STATE, "{ran}");
 }
 
 /// Which rule makes the difference.

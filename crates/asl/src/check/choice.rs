@@ -5,6 +5,7 @@ use super::report::{Checker, Place};
 use super::trail::Trail;
 use super::value::{PATH_HELP, REFERENCE_PATH_HELP, is_reference_path};
 use crate::QueryLanguage;
+use crate::jsonata;
 use crate::parse::operators::{OPERATORS, Operator, Wants, operator};
 use crate::parse::tree::Node;
 use crate::timestamp::is_rfc3339;
@@ -62,9 +63,9 @@ impl Checker<'_> {
                 ("Variable", _) => self.variable(&member.value, &inner),
                 ("And" | "Or", _) => self.inner_rules(&member.value, &inner, context),
                 ("Not", _) => self.choice_rule(&member.value, &inner, context, false),
-                ("Condition", _) => self.condition(&member.value, &inner),
+                ("Condition", _) => self.condition(&member.value, &inner, context),
                 ("Assign", _) => self.value(&super::shapes::Rule::Assign, &member.value, &inner, context),
-                ("Output", _) => self.expression(&member.value, &inner),
+                ("Output", _) => self.expression(&member.value, &inner, context),
                 _ => self.text(&member.value, &inner),
             }
         }
@@ -101,9 +102,11 @@ impl Checker<'_> {
         }
     }
 
-    fn condition(&mut self, node: &Node, trail: &Trail<'_>) {
-        let is_expression = node.as_str().is_some_and(|text| text.starts_with("{%") && text.ends_with("%}"));
-        if !is_expression && node.as_bool().is_none() && !self.is_open(node) {
+    fn condition(&mut self, node: &Node, trail: &Trail<'_>, context: &Context) {
+        if node.as_str().is_some_and(|text| jsonata::delimited(text).is_some()) {
+            return self.expression(node, trail, context);
+        }
+        if node.as_bool().is_none() && !self.is_open(node) {
             let message = "JSONata string must start with {% and end with %}";
             self.wrong(node, trail, message, "Write a condition such as {% $states.input.n > 1 %}.");
         }

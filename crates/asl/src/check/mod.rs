@@ -94,7 +94,7 @@ pub fn check(text: &str, options: &CheckOptions) -> Checked {
     checker.found.truncate(MAX_DIAGNOSTICS);
     let mut checked = Checked { diagnostics: checker.found, program: None, unsupported: None };
     if checked.is_valid() {
-        match build::program(&root) {
+        match build::program(&root).and_then(build::runnable) {
             Ok(program) => checked.program = Some(program),
             Err(error) => checked.unsupported = Some(error.to_string()),
         }
@@ -109,7 +109,7 @@ impl Checker<'_> {
             Some(value) => value::language(value),
         };
         self.machine_language = language;
-        let context = object::Context { language, mixed: true };
+        let context = object::Context { language, mixed: true, offers: object::Offers::Nothing };
         self.object(root, &shapes::MACHINE, &Trail::ROOT, &context);
         self.transitions(root, &Trail::ROOT, true);
     }

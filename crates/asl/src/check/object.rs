@@ -1,10 +1,13 @@
 //! An object against its shape: what is missing, what does not belong, what excludes each other; then its values.
 
+use std::sync::Arc;
+
 use super::report::{Checker, Place};
 use super::shapes::{Field, OneOf, Shape};
 use super::trail::Trail;
 use crate::QueryLanguage;
 use crate::diagnostic::code;
+use crate::jsonata::Expression;
 use crate::parse::tree::Node;
 
 /// How far a wrong name may be from a right one to be taken for a slip.
@@ -15,9 +18,41 @@ pub struct Context {
     pub language: QueryLanguage,
     /// Whether fields of the other language are told; not in a state whose language is itself refused.
     pub mixed: bool,
+    /// What `$states` has in `Output` and `Assign`, beside what it has everywhere.
+    pub offers: Offers,
+}
+
+/// A member of `$states` that only some fields have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    Nothing,
+    /// `$states.result`: where a Task, Parallel or Map has succeeded.
+    Result,
+    /// `$states.errorOutput`: where one of them has failed.
+    ErrorOutput,
+}
+
+impl Offers {
+    fn has(self, member: &str) -> bool {
+        match member {
+            "result" => self == Offers::Result,
+            "errorOutput" => self == Offers::ErrorOutput,
+            _ => true,
+        }
+    }
 }
 
 impl Context {
+    /// The first member of `$states` that an expression names and that is not there.
+    pub fn missing<'e>(&self, expression: &'e Expression) -> Option<&'e (Arc<str>, usize)> {
+        expression.references().states.iter().find(|(member, _)| !self.offers.has(member))
+    }
+
+    /// The same for a field that is evaluated before there is a result.
+    fn before_work(&self) -> Context {
+        Context { offers: Offers::Nothing, ..*self }
+    }
+
     /// Whether a field may stand in a state of this language.
     fn allows(&self, field: &Field) -> bool {
         !self.mixed || field.language.is_none_or(|language| language == self.language)
@@ -48,7 +83,11 @@ impl Checker<'_> {
         }
         for member in node.members() {
             if let Some(field) = shape.field(&member.name).filter(|field| context.allows(field)) {
-                self.value(&field.rule, &member.value, &trail.name(&member.name), context);
+                let inner = trail.name(&member.name);
+                match field.name {
+                    "Output" | "Assign" => self.value(&field.rule, &member.value, &inner, context),
+                    _ => self.value(&field.rule, &member.value, &inner, &context.before_work()),
+                }
             }
         }
     }

@@ -15,6 +15,8 @@ pub struct Checker<'a> {
     /// Names are unique over the whole machine, branches included.
     pub state_names: HashSet<String>,
     pub labels: HashSet<String>,
+    /// The variables that each list of states sets, from the machine's own inwards.
+    pub assigned: Vec<HashSet<String>>,
 }
 
 /// Where a mistake is: AWS names the object that holds a wrong field, an editor wants the field.
@@ -32,6 +34,7 @@ impl<'a> Checker<'a> {
             machine_language: QueryLanguage::JsonPath,
             state_names: HashSet::new(),
             labels: HashSet::new(),
+            assigned: Vec::new(),
         }
     }
 

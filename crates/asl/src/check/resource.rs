@@ -81,7 +81,7 @@ impl Checker<'_> {
 
     pub fn credentials(&mut self, node: &Node, trail: &Trail<'_>, context: &Context) {
         if context.language == QueryLanguage::Jsonata && node.as_str().is_some() {
-            return self.expression(node, trail);
+            return self.expression(node, trail, context);
         }
         if !node.is_object() {
             return self.wrong(node, trail, "Expected value of type [OBJECT]", "Write an object with RoleArn.");
@@ -91,7 +91,7 @@ impl Checker<'_> {
         }
         match context.language {
             QueryLanguage::JsonPath => self.template(node, trail),
-            QueryLanguage::Jsonata => self.expression(node, trail),
+            QueryLanguage::Jsonata => self.expression(node, trail, context),
         }
     }
 

@@ -1,12 +1,14 @@
 //! A list of states, and each state: its type, its query language, its fields, and what holds between them.
 
+use std::collections::HashSet;
+
 use super::MachineType;
-use super::object::Context;
+use super::object::{Context, Offers};
 use super::report::{Checker, Place};
 use super::shapes;
 use super::template::looks_dynamic;
 use super::trail::Trail;
-use super::value::language;
+use super::value::{language, variable};
 use crate::QueryLanguage;
 use crate::diagnostic::code;
 use crate::parse::tree::{Json, Node};
@@ -27,6 +29,7 @@ impl Checker<'_> {
         if node.members().is_empty() {
             self.wrong(node, trail, "Value cannot be empty", "Add at least one state.");
         }
+        self.assigned.push(assigned(node));
         for member in node.members() {
             let trail = trail.name(&member.name);
             let place = Place { location: &trail, pointer: &trail, span: &member.name_span };
@@ -44,6 +47,7 @@ impl Checker<'_> {
             }
             self.state(&member.value, &trail);
         }
+        self.assigned.pop();
     }
 
     fn state(&mut self, node: &Node, trail: &Trail<'_>) {
@@ -61,7 +65,7 @@ impl Checker<'_> {
             let message = format!("The field 'Type' should have one of these values: [{}]", names.join(", "));
             return self.wrong(kind, &trail.name("Type"), message, "");
         };
-        let context = self.context(node, trail);
+        let context = self.context(node, kind, trail);
         self.object(node, shape, trail, &context);
         match kind {
             "Task" => {
@@ -77,7 +81,7 @@ impl Checker<'_> {
     }
 
     /// A state's language is the machine's unless it says so; a holder's language does not reach its inner states.
-    fn context(&mut self, node: &Node, trail: &Trail<'_>) -> Context {
+    fn context(&mut self, node: &Node, kind: &str, trail: &Trail<'_>) -> Context {
         let machine = self.machine_language;
         let own = node.get("QueryLanguage").map(language);
         let lowered = machine == QueryLanguage::Jsonata && own == Some(QueryLanguage::JsonPath);
@@ -86,7 +90,8 @@ impl Checker<'_> {
             let help = "Remove the machine's QueryLanguage and set 'JSONata' on the states that use it.";
             self.wrong(node, trail, message, help);
         }
-        Context { language: own.unwrap_or(machine), mixed: !lowered }
+        let offers = if matches!(kind, "Task" | "Parallel" | "Map") { Offers::Result } else { Offers::Nothing };
+        Context { language: own.unwrap_or(machine), mixed: !lowered, offers }
     }
 
     fn heartbeat(&mut self, node: &Node, trail: &Trail<'_>) {
@@ -197,6 +202,19 @@ impl Checker<'_> {
             );
         }
     }
+}
+
+/// The variables that a list of states sets, those of its branches not among them.
+fn assigned(states: &Node) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for state in states.members().iter().map(|member| &member.value) {
+        let inside = ["Choices", "Catch"].into_iter().filter_map(|name| state.get(name)).flat_map(Node::elements);
+        for holder in inside.chain([state]) {
+            let assign = holder.get("Assign").map_or(&[][..], Node::members);
+            names.extend(assign.iter().map(|member| variable(&member.name).to_owned()));
+        }
+    }
+    names
 }
 
 fn contains_code(node: &Node) -> bool {

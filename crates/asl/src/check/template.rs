@@ -1,8 +1,10 @@
 //! Payload templates and JSONata values: JSON in which some strings are code.
 
+use super::object::Context;
 use super::report::{Checker, Place};
 use super::trail::Trail;
 use crate::diagnostic::code;
+use crate::jsonata::{self, Expression, Gate, Refusal};
 use crate::parse::tree::{Json, Node};
 use crate::program::Dynamic;
 
@@ -65,16 +67,38 @@ impl Checker<'_> {
     }
 
     /// `Arguments`, `Output`, …: a string in `{% %}` is JSONata.
-    pub fn expression(&mut self, node: &Node, trail: &Trail<'_>) {
-        if node.as_str().is_some_and(|text| text.starts_with("{%") != text.ends_with("%}")) {
-            let message = "JSONata string must start with {% and end with %}";
-            self.wrong(node, trail, message, "Write the whole string as one expression: {% … %}.");
+    pub fn expression(&mut self, node: &Node, trail: &Trail<'_>, context: &Context) {
+        if let Some(text) = node.as_str().filter(|_| !self.is_open(node)) {
+            match jsonata::delimited(text) {
+                Some(expression) => self.jsonata(expression, node, trail, context),
+                None if text.starts_with("{%") != text.ends_with("%}") => {
+                    let message = "JSONata string must start with {% and end with %}";
+                    self.wrong(node, trail, message, "Write the whole string as one expression: {% … %}.");
+                }
+                None => {}
+            }
         }
         for (index, element) in node.elements().iter().enumerate() {
-            self.expression(element, &trail.index(index));
+            self.expression(element, &trail.index(index), context);
         }
         for member in node.members() {
-            self.expression(&member.value, &trail.name(&member.name));
+            self.expression(&member.value, &trail.name(&member.name), context);
+        }
+    }
+
+    /// What stands between the delimiters.
+    fn jsonata(&mut self, text: &str, node: &Node, trail: &Trail<'_>, context: &Context) {
+        let refusals = match Expression::compile(text, Gate::Aws) {
+            Err(refusals) => refusals,
+            Ok(expression) => {
+                let missing = context.missing(&expression);
+                missing.map(|(member, offset)| Refusal::no_such_member(member, *offset)).into_iter().collect()
+            }
+        };
+        let place = Place { location: trail, pointer: trail, span: &node.span };
+        for refusal in refusals {
+            let at = text.trim().get(..refusal.offset).map_or(0, |before| before.chars().count()) + 1;
+            self.error(refusal.code, &place, refusal.message, &format!("At character {at} of the expression."));
         }
     }
 }

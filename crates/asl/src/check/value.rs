@@ -1,10 +1,11 @@
 //! A value against its rule.
 
-use super::object::Context;
+use super::object::{Context, Offers};
 use super::report::{Checker, Place};
 use super::shapes::{Rule, Shape};
 use super::trail::Trail;
 use crate::diagnostic::code;
+use crate::jsonata;
 use crate::parse::tree::{Json, Node};
 use crate::program::{Dynamic, Path, QueryLanguage};
 use crate::timestamp::is_rfc3339;
@@ -36,7 +37,7 @@ impl Checker<'_> {
             Rule::Words => {
                 self.text(node, trail);
                 if context.language == QueryLanguage::Jsonata {
-                    self.expression(node, trail);
+                    self.expression(node, trail, context);
                 }
             }
             Rule::Flag => {
@@ -63,11 +64,12 @@ impl Checker<'_> {
                 }
             },
             Rule::Template if context.language == QueryLanguage::JsonPath => self.template(node, trail),
-            Rule::Template | Rule::Expression => self.expression(node, trail),
+            Rule::Template | Rule::Expression => self.expression(node, trail, context),
             Rule::Assign => self.assign(node, trail, context),
             Rule::Timestamp => {
-                let fits = node.as_str().is_some_and(|text| is_rfc3339(text) || self.is_expression(text, context));
-                if !fits {
+                if node.as_str().is_some_and(|text| self.is_expression(text, context)) {
+                    self.expression(node, trail, context);
+                } else if !node.as_str().is_some_and(is_rfc3339) {
                     let help = "Write an instant such as 2016-03-14T01:59:00Z.";
                     self.wrong(node, trail, "String does not match RFC3339 timestamp", help);
                 }
@@ -76,7 +78,16 @@ impl Checker<'_> {
             Rule::S3(actions) => self.s3_resource(node, trail, actions),
             Rule::Credentials => self.credentials(node, trail, context),
             Rule::Label => self.label(node, trail),
-            Rule::Object(shape) => self.object(node, shape, trail, context),
+            Rule::Object(shape) => {
+                // The executions of a distributed Map see no variables of the machine.
+                let mode = node.get("ProcessorConfig").and_then(|config| config.get("Mode"));
+                let is_apart = mode.and_then(Node::as_str) == Some("DISTRIBUTED");
+                let outside = if is_apart { std::mem::take(&mut self.assigned) } else { Vec::new() };
+                self.object(node, shape, trail, context);
+                if is_apart {
+                    self.assigned = outside;
+                }
+            }
             Rule::List(rule) => {
                 if !node.is_array() {
                     return self.wrong(node, trail, "Expected value of type [ARRAY]", "Write a list here: [ … ].");
@@ -96,7 +107,7 @@ impl Checker<'_> {
 
     /// Whether a string stands for a value that JSONata computes.
     fn is_expression(&self, text: &str, context: &Context) -> bool {
-        context.language == QueryLanguage::Jsonata && text.starts_with("{%") && text.ends_with("%}")
+        context.language == QueryLanguage::Jsonata && jsonata::delimited(text).is_some()
     }
 
     pub fn text(&mut self, node: &Node, trail: &Trail<'_>) {
@@ -108,7 +119,7 @@ impl Checker<'_> {
     fn integer(&mut self, node: &Node, trail: &Trail<'_>, context: &Context, min: u64, max: u64) {
         let number = match &node.json {
             Json::Number(number) => number,
-            Json::String(text) if self.is_expression(text, context) => return,
+            Json::String(text) if self.is_expression(text, context) => return self.expression(node, trail, context),
             _ => {
                 return self.wrong(
                     node,
@@ -132,7 +143,7 @@ impl Checker<'_> {
     fn number(&mut self, node: &Node, trail: &Trail<'_>, context: &Context, min: f64, max: f64) {
         let value = match &node.json {
             Json::Number(number) => number.as_f64().unwrap_or(f64::MAX),
-            Json::String(text) if self.is_expression(text, context) => return,
+            Json::String(text) if self.is_expression(text, context) => return self.expression(node, trail, context),
             _ => return self.wrong(node, trail, "Expected value of type [NUMBER]", "Write a number, without quotes."),
         };
         if value < min {
@@ -193,12 +204,22 @@ impl Checker<'_> {
                 let message = format!("Invalid variable name '{name}': the variable name contains invalid characters.");
                 let help = "A name begins with a letter and has letters, digits and '_'; at most 80 characters.";
                 self.error(code::INVALID_VARIABLE_NAME, &place, message, help);
+            } else if self.is_set_outside(name) {
+                let message = format!("The variable name '{name}' was already defined in a parent scope.");
+                let help = "Choose another name: what is set in a branch is not seen outside, and must not look so.";
+                self.error(code::DUPLICATE_VARIABLE_NAME, &place, message, help);
             }
         }
         match context.language {
             QueryLanguage::JsonPath => self.template(node, trail),
-            QueryLanguage::Jsonata => self.expression(node, trail),
+            QueryLanguage::Jsonata => self.expression(node, trail, context),
         }
+    }
+
+    /// Whether a list of states around this one sets a variable of this name.
+    fn is_set_outside(&self, name: &str) -> bool {
+        let outside = self.assigned.len().saturating_sub(1);
+        self.assigned[..outside].iter().any(|names| names.contains(name))
     }
 
     fn label(&mut self, node: &Node, trail: &Trail<'_>) {
@@ -231,7 +252,8 @@ impl Checker<'_> {
         let last = node.elements().len().saturating_sub(1);
         for (index, handler) in node.elements().iter().enumerate() {
             let trail = trail.index(index);
-            self.object(handler, shape, &trail, context);
+            let context = Context { offers: Offers::ErrorOutput, ..*context };
+            self.object(handler, shape, &trail, &context);
             let Some(errors) = handler.get("ErrorEquals") else { continue };
             let names = trail.name("ErrorEquals");
             let all = errors.elements().iter().position(|error| error.as_str() == Some("States.ALL"));
@@ -248,6 +270,11 @@ pub const PATH_HELP: &str =
     "Write a path: $.field for the input, $$.field for the context object, $name for a variable.";
 pub const REFERENCE_PATH_HELP: &str =
     "A reference path names one place: only $, .field, ['field'] and [0]; no *, .., ?, @ or slices.";
+
+/// The variable that a member of `Assign` sets.
+pub fn variable(name: &str) -> &str {
+    name.strip_suffix(".$").unwrap_or(name)
+}
 
 /// Whether a text is a path that can name one place only.
 pub fn is_reference_path(text: &str, in_context: bool, in_variables: bool) -> bool {

@@ -69,6 +69,7 @@ impl Amount {
         let path = match self {
             Amount::Literal(number) => return Ok(*number),
             Amount::Path(path) => path,
+            Amount::Expression(expression) => return Err(EvalError::misplaced(expression.text())),
         };
         let value =
             lookup::find(path, env.input, env).map_err(|error| EvalError::invalid_path(&path.text, &error.message))?;
@@ -98,6 +99,7 @@ impl Text {
         let dynamic = match self {
             Text::Literal(text) => return Ok(text.to_string()),
             Text::Dynamic(dynamic) => dynamic,
+            Text::Expression(expression) => return Err(EvalError::misplaced(expression.text())),
         };
         match dynamic.evaluate(field, env)?.into_owned() {
             Value::String(text) => Ok(text),

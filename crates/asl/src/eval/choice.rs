@@ -14,12 +14,17 @@ use crate::{Choice, Comparison, Condition, Operand, Order, Path, StateId, TypeTe
 impl Choice {
     /// Where to go: the first rule that holds, else `Default`, else nothing ([`EvalError::no_choice_matched`]).
     pub fn decide(&self, env: &Env<'_>) -> Result<Option<StateId>, EvalError> {
-        for rule in &self.rules {
+        Ok(self.rule(env)?.map_or(self.default, |place| Some(self.rules[place].next)))
+    }
+
+    /// The first rule that holds, by its place: it may set variables.
+    pub fn rule(&self, env: &Env<'_>) -> Result<Option<usize>, EvalError> {
+        for (place, rule) in self.rules.iter().enumerate() {
             if rule.condition.holds(env)? {
-                return Ok(Some(rule.next));
+                return Ok(Some(place));
             }
         }
-        Ok(self.default)
+        Ok(None)
     }
 }
 
@@ -43,6 +48,7 @@ impl Condition {
                 Ok(false)
             }
             Condition::Not(condition) => Ok(!condition.holds(env)?),
+            Condition::Computed(_) => Err(EvalError::misplaced("Condition")),
             Condition::Is { variable, test: TypeTest::IsPresent, expected } => Ok(present(variable, env) == *expected),
             Condition::Is { variable, test, expected } => Ok(is(*test, &*found(variable, env)?) == *expected),
             Condition::Compare { variable, comparison, operand } => {

@@ -141,6 +141,11 @@ impl EvalError {
         EvalError::runtime(format!("Document nesting depth exceeds the maximum allowed ({most})"))
     }
 
+    /// An expression where JSONPath is evaluated: no definition that was checked has it.
+    pub(crate) fn misplaced(expression: &str) -> EvalError {
+        EvalError::runtime(format!("The JSONata expression '{expression}' has no place in a JSONPath state"))
+    }
+
     /// `ErrorPath`, `CausePath` that find something else than text.
     pub(crate) fn no_text(field: &str, path: &str, value: &Value) -> EvalError {
         let value = shown(value);

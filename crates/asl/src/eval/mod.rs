@@ -15,6 +15,7 @@ mod jackson;
 pub(crate) mod java;
 mod lookup;
 mod matches;
+mod query;
 mod selection;
 mod template;
 pub mod wait;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 pub use error::EvalError;
 pub use functions::{MAX_RANGE_ITEMS, MAX_TEXT_CHARS};
+pub use query::{QueryEnv, QueryError};
 pub use wait::WaitFor;
 
 use crate::{Payload, payload};

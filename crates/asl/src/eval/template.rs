@@ -1,9 +1,11 @@
 //! Payload templates: `Parameters`, `ResultSelector`, `ItemSelector`.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Env, EvalError};
-use crate::{Payload, Template};
+use crate::{Assign, Payload, Template};
 
 impl Template {
     /// The payload it makes. A literal is handed on as a pointer.
@@ -32,5 +34,14 @@ impl Template {
                 Ok(Value::Object(object))
             }
         }
+    }
+}
+
+impl Assign {
+    /// The variables of a JSONPath state, in the order of writing. All are evaluated before one is set, so each sees
+    /// the values from before; `$` is the state's result, or its effective input where it has none.
+    pub fn evaluate(&self, env: &mut Env<'_>) -> Result<Vec<(Arc<str>, Payload)>, EvalError> {
+        let Assign::Templates(variables) = self else { return Ok(Vec::new()) };
+        variables.iter().map(|(name, value)| Ok((name.clone(), value.evaluate(env)?))).collect()
     }
 }

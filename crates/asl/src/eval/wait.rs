@@ -25,6 +25,9 @@ impl Wait {
                 let no_timestamp = || EvalError::wait_no_timestamp("Timestamp", text, &Value::from(&**text));
                 timestamp::parse(text).map(WaitFor::Until).ok_or_else(no_timestamp)
             }
+            Wait::SecondsExpression(expression) | Wait::TimestampExpression(expression) => {
+                Err(EvalError::misplaced(expression.text()))
+            }
             Wait::SecondsPath(path) => seconds(path, env).map(WaitFor::Seconds),
             Wait::TimestampPath(path) => {
                 const FIELD: &str = "TimestampPath";

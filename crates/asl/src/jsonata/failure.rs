@@ -7,22 +7,15 @@
 use serde_json::Value;
 
 use super::numbers;
+use crate::diagnostic::code;
 
 /// The error name of every evaluation that fails; Retry and Catch may match it.
 pub const QUERY_EVALUATION_ERROR: &str = "States.QueryEvaluationError";
 
-/// AWS's diagnostic codes about expressions.
-pub mod code {
-    /// It does not parse.
-    pub const INVALID_JSONATA_EXPRESSION: &str = "INVALID_JSONATA_EXPRESSION";
-    /// It parses, and names what is not there.
-    pub const UNSUPPORTED_JSONATA_EXPRESSION: &str = "UNSUPPORTED_JSONATA_EXPRESSION";
-}
-
 /// Why an expression is not accepted when the state machine is created.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// One of [`code`].
+    /// One of the two codes about expressions.
     pub code: &'static str,
     pub message: String,
     /// Byte of the expression that it speaks about.
@@ -33,7 +26,7 @@ impl Refusal {
     /// The parser's own message, without its code (measured).
     pub(super) fn syntax(text: &str, error: &jlens_core::Error) -> Refusal {
         let offset = error.span().map_or(text.len(), |span| span.start);
-        Refusal { code: code::INVALID_JSONATA_EXPRESSION, message: error.message(), offset }
+        Refusal { code: code::INVALID_JSONATA_EXPRESSION, message: message(error), offset }
     }
 
     /// Jsonata 2.0.6 meets a symbol that only later versions know as an operator.
@@ -127,7 +120,7 @@ impl Failure {
 /// The engine's message; whole numbers in it are written without a point, as JavaScript does.
 fn message(error: &jlens_core::Error) -> String {
     let mut error = error.clone();
-    for detail in ["value", "value2", "exp"] {
+    for detail in ["value", "value2", "exp", "token"] {
         if let Some(mut value) = error.detail(detail).cloned() {
             numbers::settle(&mut value);
             error = error.with(detail, value);

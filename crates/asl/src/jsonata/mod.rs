@@ -20,7 +20,7 @@ use std::sync::Arc;
 use jlens_core::{Bindings, Options};
 use serde_json::{Map, Value};
 
-pub use failure::{Failure, Limit, QUERY_EVALUATION_ERROR, Refusal, code, undefined, unexpected_type};
+pub use failure::{Failure, Limit, QUERY_EVALUATION_ERROR, Refusal, undefined, unexpected_type};
 pub use functions::ADDED_FUNCTIONS;
 pub use limits::Limits;
 pub use references::References;
@@ -32,6 +32,11 @@ use passing::Passing;
 
 /// The variable that holds what a state sees.
 pub const STATES: &str = "states";
+
+/// What stands between `{%` and `%}`; nothing for any other text.
+pub fn delimited(text: &str) -> Option<&str> {
+    text.strip_prefix("{%")?.strip_suffix("%}")
+}
 
 /// Whether an expression is held to what AWS takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,8 +6,9 @@ use jsonpath::ReferencePath;
 
 use super::build::{Build, Targets, broken};
 use super::operators::{Operator, operator};
-use super::tree::{Json, Node};
+use super::tree::{Json, Member, Node};
 use crate::Payload;
+use crate::jsonata::{self, Expression, Gate};
 use crate::program::*;
 
 /// The seconds before a first retry, where the retrier does not say.
@@ -17,74 +18,92 @@ const DEFAULT_MAX_ATTEMPTS: u64 = 3;
 /// How the delay grows where the retrier does not say.
 const DEFAULT_BACKOFF_RATE: f64 = 2.0;
 
-/// Whether a state sets variables.
-pub(super) fn assigns(node: &Node) -> bool {
-    let inside =
-        |name: &str| node.get(name).map_or(&[][..], Node::elements).iter().any(|element| element.has("Assign"));
-    node.has("Assign") || inside("Catch") || inside("Choices")
-}
-
-pub(super) fn kind(node: &Node, name: &str, inner: Vec<ScopeId>, targets: &Targets<'_>) -> Build<Kind> {
+pub(super) fn kind(
+    node: &Node,
+    name: &str,
+    language: QueryLanguage,
+    inner: Vec<ScopeId>,
+    targets: &Targets<'_>,
+) -> Build<Kind> {
     match node.get("Type").and_then(Node::as_str) {
-        Some("Task") => Ok(Kind::Task(Box::new(task(node, name, targets)?))),
+        Some("Task") => Ok(Kind::Task(Box::new(task(node, name, language, targets)?))),
         Some("Pass") => Ok(Kind::Pass(Pass {
             result: node.get("Result").map(|result| Payload::from(result.to_value())),
             parameters: template(node, "Parameters", name)?,
             result_path: result_path(node, name)?,
         })),
-        Some("Choice") => choice(node, name, targets).map(Kind::Choice),
-        Some("Wait") => wait(node, name).map(Kind::Wait),
+        Some("Choice") => choice(node, name, language, targets).map(Kind::Choice),
+        Some("Wait") => wait(node, name, language).map(Kind::Wait),
         Some("Succeed") => Ok(Kind::Succeed),
         Some("Fail") => Ok(Kind::Fail(Fail {
-            error: text(node, "Error", "ErrorPath", name)?,
-            cause: text(node, "Cause", "CausePath", name)?,
+            error: text(node, "Error", "ErrorPath", name, language)?,
+            cause: text(node, "Cause", "CausePath", name, language)?,
         })),
         Some("Parallel") => Ok(Kind::Parallel(Box::new(Parallel {
             branches: inner,
             parameters: template(node, "Parameters", name)?,
+            arguments: computed(node, "Arguments", name)?,
             result_selector: template(node, "ResultSelector", name)?,
             result_path: result_path(node, name)?,
             retry: retriers(node, name)?,
-            catch: catchers(node, name, targets)?,
+            catch: catchers(node, name, language, targets)?,
         }))),
-        Some("Map") => Ok(Kind::Map(Box::new(map(node, name, &inner, targets)?))),
+        Some("Map") => Ok(Kind::Map(Box::new(map(node, name, language, &inner, targets)?))),
         _ => Err(broken(name, "no type of state")),
     }
 }
 
-fn task(node: &Node, name: &str, targets: &Targets<'_>) -> Build<Task> {
+fn task(node: &Node, name: &str, language: QueryLanguage, targets: &Targets<'_>) -> Build<Task> {
     let resource = node.get("Resource").and_then(Node::as_str).ok_or_else(|| broken(name, "no Resource"))?;
     Ok(Task {
         resource: Resource::parse(resource),
         parameters: template(node, "Parameters", name)?,
+        arguments: computed(node, "Arguments", name)?,
         result_selector: template(node, "ResultSelector", name)?,
         result_path: result_path(node, name)?,
-        timeout_seconds: amount(node, "TimeoutSeconds", "TimeoutSecondsPath", name)?,
-        heartbeat_seconds: amount(node, "HeartbeatSeconds", "HeartbeatSecondsPath", name)?,
-        credentials: template(node, "Credentials", name)?,
+        timeout_seconds: amount(node, "TimeoutSeconds", "TimeoutSecondsPath", name, language)?,
+        heartbeat_seconds: amount(node, "HeartbeatSeconds", "HeartbeatSecondsPath", name, language)?,
+        credentials: of_jsonpath(language, || template(node, "Credentials", name))?,
+        computed_credentials: of_jsonata(language, || computed(node, "Credentials", name))?,
         retry: retriers(node, name)?,
-        catch: catchers(node, name, targets)?,
+        catch: catchers(node, name, language, targets)?,
     })
 }
 
-fn wait(node: &Node, name: &str) -> Build<Wait> {
+fn wait(node: &Node, name: &str, language: QueryLanguage) -> Build<Wait> {
     if let Some(seconds) = node.get("Seconds") {
+        if let Some(expression) = expression(seconds, name, language)? {
+            return Ok(Wait::SecondsExpression(expression));
+        }
         return whole(seconds).map(Wait::Seconds).ok_or_else(|| broken(name, "Seconds is no whole number"));
     }
     if let Some(path) = optional_path(node, "SecondsPath", name)? {
         return Ok(Wait::SecondsPath(path));
     }
-    if let Some(timestamp) = node.get("Timestamp").and_then(Node::as_str) {
+    if let Some(timestamp) = node.get("Timestamp") {
+        if let Some(expression) = expression(timestamp, name, language)? {
+            return Ok(Wait::TimestampExpression(expression));
+        }
+        let timestamp = timestamp.as_str().ok_or_else(|| broken(name, "Timestamp is no string"))?;
         return Ok(Wait::Timestamp(timestamp.into()));
     }
     let path = optional_path(node, "TimestampPath", name)?;
     path.map(Wait::TimestampPath).ok_or_else(|| broken(name, "nothing to wait for"))
 }
 
-fn choice(node: &Node, name: &str, targets: &Targets<'_>) -> Build<Choice> {
+fn choice(node: &Node, name: &str, language: QueryLanguage, targets: &Targets<'_>) -> Build<Choice> {
     let rules = node.get("Choices").map_or(&[][..], Node::elements).iter();
-    let rules = rules
-        .map(|rule| Ok(ChoiceRule { condition: condition(rule, name)?, next: targets.of(rule.get("Next"), name)? }));
+    let rules = rules.map(|rule| {
+        Ok(ChoiceRule {
+            condition: match rule.get("Condition") {
+                Some(condition) => Condition::Computed(computed_of(condition, name)?),
+                None => condition(rule, name)?,
+            },
+            next: targets.of(rule.get("Next"), name)?,
+            assign: assign(rule, name, language)?,
+            output: computed(rule, "Output", name)?,
+        })
+    });
     let default = node.get("Default").map(|default| targets.of(Some(default), name)).transpose()?;
     Ok(Choice { rules: rules.collect::<Build<_>>()?, default })
 }
@@ -115,7 +134,7 @@ fn condition(rule: &Node, name: &str) -> Build<Condition> {
     }
 }
 
-fn map(node: &Node, name: &str, inner: &[ScopeId], targets: &Targets<'_>) -> Build<Map> {
+fn map(node: &Node, name: &str, language: QueryLanguage, inner: &[ScopeId], targets: &Targets<'_>) -> Build<Map> {
     let processor = node.get("ItemProcessor").or_else(|| node.get("Iterator"));
     let config = processor.and_then(|processor| processor.get("ProcessorConfig"));
     let word = |field: &str| config.and_then(|config| config.get(field)).and_then(Node::as_str);
@@ -123,30 +142,28 @@ fn map(node: &Node, name: &str, inner: &[ScopeId], targets: &Targets<'_>) -> Bui
         Some("DISTRIBUTED") => MapMode::Distributed { express: word("ExecutionType") == Some("EXPRESS") },
         _ => MapMode::Inline,
     };
-    let selector = template(node, "ItemSelector", name)?;
+    let selector = of_jsonpath(language, || template(node, "ItemSelector", name))?;
+    let number = |field: &str, path_field: &str| amount(node, field, path_field, name, language);
     Ok(Map {
         processor: *inner.first().ok_or_else(|| broken(name, "no ItemProcessor"))?,
         mode,
         items_path: selection(node, "ItemsPath", name)?,
+        items: computed(node, "Items", name)?,
         item_selector: if selector.is_some() { selector } else { template(node, "Parameters", name)? },
-        max_concurrency: amount(node, "MaxConcurrency", "MaxConcurrencyPath", name)?,
-        tolerated_failure_count: amount(node, "ToleratedFailureCount", "ToleratedFailureCountPath", name)?,
-        tolerated_failure_percentage: amount(
-            node,
-            "ToleratedFailurePercentage",
-            "ToleratedFailurePercentagePath",
-            name,
-        )?,
+        computed_item_selector: of_jsonata(language, || computed(node, "ItemSelector", name))?,
+        max_concurrency: number("MaxConcurrency", "MaxConcurrencyPath")?,
+        tolerated_failure_count: number("ToleratedFailureCount", "ToleratedFailureCountPath")?,
+        tolerated_failure_percentage: number("ToleratedFailurePercentage", "ToleratedFailurePercentagePath")?,
         label: node.get("Label").and_then(Node::as_str).map(Arc::from),
-        distribution: distribution(node, name)?,
+        distribution: distribution(node, name, language)?,
         result_selector: template(node, "ResultSelector", name)?,
         result_path: result_path(node, name)?,
         retry: retriers(node, name)?,
-        catch: catchers(node, name, targets)?,
+        catch: catchers(node, name, language, targets)?,
     })
 }
 
-fn distribution(node: &Node, name: &str) -> Build<Distribution> {
+fn distribution(node: &Node, name: &str, language: QueryLanguage) -> Build<Distribution> {
     let resource = |node: &Node| node.get("Resource").and_then(Node::as_str).map(Resource::parse);
     let config = |node: &Node, field: &str| node.get(field).map(|config| Payload::from(config.to_value()));
     let item_reader = match node.get("ItemReader") {
@@ -154,9 +171,10 @@ fn distribution(node: &Node, name: &str) -> Build<Distribution> {
         Some(reader) => Some(ItemReader {
             resource: resource(reader).ok_or_else(|| broken(name, "an ItemReader without Resource"))?,
             parameters: template(reader, "Parameters", name)?,
+            arguments: computed(reader, "Arguments", name)?,
             config: config(reader, "ReaderConfig"),
             max_items: match reader.get("ReaderConfig") {
-                Some(config) => amount(config, "MaxItems", "MaxItemsPath", name)?,
+                Some(config) => amount(config, "MaxItems", "MaxItemsPath", name, language)?,
                 None => None,
             },
         }),
@@ -164,9 +182,16 @@ fn distribution(node: &Node, name: &str) -> Build<Distribution> {
     let item_batcher = match node.get("ItemBatcher") {
         None => None,
         Some(batcher) => Some(ItemBatcher {
-            batch_input: template(batcher, "BatchInput", name)?,
-            max_items_per_batch: amount(batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", name)?,
-            max_input_bytes_per_batch: amount(batcher, "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath", name)?,
+            batch_input: of_jsonpath(language, || template(batcher, "BatchInput", name))?,
+            computed_batch_input: of_jsonata(language, || computed(batcher, "BatchInput", name))?,
+            max_items_per_batch: amount(batcher, "MaxItemsPerBatch", "MaxItemsPerBatchPath", name, language)?,
+            max_input_bytes_per_batch: amount(
+                batcher,
+                "MaxInputBytesPerBatch",
+                "MaxInputBytesPerBatchPath",
+                name,
+                language,
+            )?,
         }),
     };
     let result_writer = match node.get("ResultWriter") {
@@ -174,6 +199,7 @@ fn distribution(node: &Node, name: &str) -> Build<Distribution> {
         Some(writer) => Some(ResultWriter {
             resource: resource(writer),
             parameters: template(writer, "Parameters", name)?,
+            arguments: computed(writer, "Arguments", name)?,
             config: config(writer, "WriterConfig"),
         }),
     };
@@ -196,13 +222,15 @@ fn retriers(node: &Node, name: &str) -> Build<Vec<Retrier>> {
     retriers.collect()
 }
 
-fn catchers(node: &Node, name: &str, targets: &Targets<'_>) -> Build<Vec<Catcher>> {
+fn catchers(node: &Node, name: &str, language: QueryLanguage, targets: &Targets<'_>) -> Build<Vec<Catcher>> {
     let catchers = node.get("Catch").map_or(&[][..], Node::elements).iter();
     let catchers = catchers.map(|catcher| {
         Ok(Catcher {
             error_equals: error_equals(catcher),
             next: targets.of(catcher.get("Next"), name)?,
             result_path: result_path(catcher, name)?,
+            assign: assign(catcher, name, language)?,
+            output: computed(catcher, "Output", name)?,
         })
     });
     catchers.collect()
@@ -243,9 +271,12 @@ fn optional_path(node: &Node, field: &str, name: &str) -> Build<Option<Path>> {
     node.get(field).map(|value| path(value, name)).transpose()
 }
 
-fn amount(node: &Node, field: &str, path_field: &str, name: &str) -> Build<Option<Amount>> {
+fn amount(node: &Node, field: &str, path_field: &str, name: &str, language: QueryLanguage) -> Build<Option<Amount>> {
     match node.get(field) {
         Some(value) => {
+            if let Some(expression) = expression(value, name, language)? {
+                return Ok(Some(Amount::Expression(expression)));
+            }
             let number = value.as_f64().ok_or_else(|| broken(name, format!("{field} is no number")))?;
             Ok(Some(Amount::Literal(number)))
         }
@@ -253,8 +284,11 @@ fn amount(node: &Node, field: &str, path_field: &str, name: &str) -> Build<Optio
     }
 }
 
-fn text(node: &Node, field: &str, path_field: &str, name: &str) -> Build<Option<Text>> {
+fn text(node: &Node, field: &str, path_field: &str, name: &str, language: QueryLanguage) -> Build<Option<Text>> {
     if let Some(literal) = node.get(field) {
+        if let Some(expression) = expression(literal, name, language)? {
+            return Ok(Some(Text::Expression(expression)));
+        }
         let literal = literal.as_str().ok_or_else(|| broken(name, format!("{field} is no string")))?;
         return Ok(Some(Text::Literal(literal.into())));
     }
@@ -280,14 +314,7 @@ fn template_of(node: &Node, name: &str) -> Build<Template> {
             Ok(Template::Array(parts))
         }
         Json::Object(members) => {
-            let parts = members.iter().map(|member| match member.name.strip_suffix(".$") {
-                Some(plain) => {
-                    let value = dynamic(&member.value, name)?;
-                    Ok((plain.into(), Template::Dynamic { field: member.name.as_str().into(), value }))
-                }
-                None => Ok((member.name.as_str().into(), template_of(&member.value, name)?)),
-            });
-            let parts = parts.collect::<Build<Vec<(Arc<str>, Template)>>>()?;
+            let parts = template_members(members, name)?;
             if parts.iter().all(|(_, part)| matches!(part, Template::Literal(_))) {
                 return Ok(Template::Literal(Payload::from(node.to_value())));
             }
@@ -295,6 +322,81 @@ fn template_of(node: &Node, name: &str) -> Build<Template> {
         }
         _ => Ok(Template::Literal(Payload::from(node.to_value()))),
     }
+}
+
+fn template_members(members: &[Member], name: &str) -> Build<Vec<(Arc<str>, Template)>> {
+    let parts = members.iter().map(|member| match member.name.strip_suffix(".$") {
+        Some(plain) => {
+            let value = dynamic(&member.value, name)?;
+            Ok((plain.into(), Template::Dynamic { field: member.name.as_str().into(), value }))
+        }
+        None => Ok((member.name.as_str().into(), template_of(&member.value, name)?)),
+    });
+    parts.collect()
+}
+
+/// A field that is a template in one language and JSONata in the other.
+fn of_jsonpath<T>(language: QueryLanguage, read: impl FnOnce() -> Build<Option<T>>) -> Build<Option<T>> {
+    if language == QueryLanguage::JsonPath { read() } else { Ok(None) }
+}
+
+fn of_jsonata<T>(language: QueryLanguage, read: impl FnOnce() -> Build<Option<T>>) -> Build<Option<T>> {
+    if language == QueryLanguage::Jsonata { read() } else { Ok(None) }
+}
+
+pub(super) fn computed(node: &Node, field: &str, name: &str) -> Build<Option<Computed>> {
+    node.get(field).map(|value| computed_of(value, name)).transpose()
+}
+
+fn computed_of(node: &Node, name: &str) -> Build<Computed> {
+    let literal = || Ok(Computed::Literal(Payload::from(node.to_value())));
+    match &node.json {
+        Json::String(_) => match expression(node, name, QueryLanguage::Jsonata)? {
+            Some(expression) => Ok(Computed::Expression(expression)),
+            None => literal(),
+        },
+        Json::Array(elements) => {
+            let parts = elements.iter().map(|element| computed_of(element, name)).collect::<Build<Vec<_>>>()?;
+            if parts.iter().all(|part| matches!(part, Computed::Literal(_))) {
+                return literal();
+            }
+            Ok(Computed::Array(parts))
+        }
+        Json::Object(members) => {
+            let parts = members
+                .iter()
+                .map(|member| Ok((Arc::from(member.name.as_str()), computed_of(&member.value, name)?)))
+                .collect::<Build<Vec<_>>>()?;
+            if parts.iter().all(|(_, part)| matches!(part, Computed::Literal(_))) {
+                return literal();
+            }
+            Ok(Computed::Object(parts))
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => literal(),
+    }
+}
+
+/// What a string of a JSONata state says between its delimiters; nothing for any other value.
+fn expression(node: &Node, name: &str, language: QueryLanguage) -> Build<Option<Expression>> {
+    let Some(text) = node.as_str().filter(|_| language == QueryLanguage::Jsonata).and_then(jsonata::delimited) else {
+        return Ok(None);
+    };
+    let compiled = Expression::compile(text, Gate::Aws);
+    compiled.map(Some).map_err(|refusals| broken(name, refusals.first().map_or("", |refusal| &refusal.message)))
+}
+
+pub(super) fn assign(node: &Node, name: &str, language: QueryLanguage) -> Build<Option<Assign>> {
+    let Some(members) = node.get("Assign").map(Node::members) else { return Ok(None) };
+    let assign = match language {
+        QueryLanguage::JsonPath => Assign::Templates(template_members(members, name)?),
+        QueryLanguage::Jsonata => Assign::Computed(
+            members
+                .iter()
+                .map(|member| Ok((Arc::from(member.name.as_str()), computed_of(&member.value, name)?)))
+                .collect::<Build<Vec<_>>>()?,
+        ),
+    };
+    Ok(Some(assign))
 }
 
 /// A whole number, `5.0` too.
