@@ -6,7 +6,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -63,7 +63,7 @@ pub fn lock(dir: &Path) -> Result<DirectoryLock> {
         .truncate(false)
         .open(dir.join(LOCK))
         .map_err(unavailable)?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
@@ -78,6 +78,20 @@ pub fn lock(dir: &Path) -> Result<DirectoryLock> {
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .map_err(unavailable)?;
     Ok(DirectoryLock { _file: file })
+}
+
+/// A server that was killed may leave its lock for a moment with a child that it was just starting, so a second server
+/// is told so only when the lock has been held this long.
+fn try_lock(file: &File) -> std::result::Result<(), TryLockError> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let since = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            taken => return taken,
+        }
+    }
 }
 
 /// Open a connection, set up for its role.
