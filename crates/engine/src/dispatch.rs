@@ -237,7 +237,8 @@ impl Engine {
                 answer = self.connector.start(request) => answer,
             }
         };
-        let was_refused = matches!(answer, Answer::Failed { .. });
+        // A refusal says nothing of the request that may have been sent before a crash.
+        let was_refused = matches!(answer, Answer::Failed { .. }) && !job.request.resent;
         let report = match answer {
             Answer::Succeeded(output) => Report::Succeeded { output },
             Answer::Submitted(output) => {
