@@ -160,8 +160,8 @@ fn what_is_submitted_has_also_been_started() {
     world.report(3, submitted(r#"{"JobId": "i"}"#));
     assert_eq!(world.types()[3..], ["TaskStarted", "TaskSubmitted"]);
     assert_eq!(world.due_in(), Some(5.0));
-    assert_eq!(world.report(3, started()), Verdict::Done, "the lost news come after all");
-    assert_eq!(world.types().len(), 5);
+    world.report(3, started());
+    assert_eq!(world.types().len(), 5, "the lost news come after all, and are no news");
 }
 
 #[test]
