@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use machine::codec::Chunk;
@@ -46,6 +47,9 @@ impl Engine {
     }
 
     fn post(&self, key: ExecutionKey, mail: Mail) {
+        if self.is_superseded() {
+            return refuse(vec![mail], || store::Error::Unavailable("the shard has a newer owner".into()).into());
+        }
         if let Some(slot) = self.slots.post(key, mail) {
             let engine = self.clone();
             tokio::spawn(async move { engine.drive(slot).await });
@@ -207,6 +211,7 @@ impl Engine {
             Ok(Some(Outcome::SeqTaken)) => Err(Lost::Other(Error::Internal("another writer was here".into()))),
             Ok(Some(Outcome::Fenced)) => {
                 // What is under way is the newer owner's now; doing it here too would do it twice.
+                self.superseded.store(true, Ordering::Relaxed);
                 self.retire();
                 Err(Lost::SetAside(Error::Internal("the shard has a newer owner".into())))
             }

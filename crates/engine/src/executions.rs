@@ -128,7 +128,7 @@ impl Engine {
     }
 
     pub async fn describe_execution(&self, execution: &str) -> Result<ExecutionDescription> {
-        if let Some(description) = self.slots.description(execution) {
+        if let Some(description) = self.slots.description(execution).filter(|_| !self.is_superseded()) {
             return Ok(ExecutionDescription::clone(&description));
         }
         let listing = self.listing(execution).await?;

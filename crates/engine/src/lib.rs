@@ -97,6 +97,7 @@ pub struct Shared {
     wakes: Arc<Semaphore>,
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
     stopping: AtomicBool,
+    superseded: AtomicBool,
     stop: Notify,
 }
 
@@ -147,6 +148,7 @@ impl Engine {
             wakes: Arc::new(Semaphore::new(LOADS)),
             watchers: Mutex::default(),
             stopping: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
             stop: Notify::new(),
             listened: connector.listens(),
             settings,
@@ -170,6 +172,11 @@ impl Engine {
     /// Whether nothing new is to be begun: it is being shut down, or another node has its shard.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Whether another node is known to have its shard: what is in memory is not what is, and only the store knows.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Begins nothing any more.
