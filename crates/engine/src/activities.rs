@@ -25,6 +25,8 @@ struct Inner {
     known: HashSet<Waiting>,
     /// Tasks whose worker went away while they were being handed out. Their row is gone or going, but they wait.
     returned: HashSet<Waiting>,
+    /// Tasks that are being handed out, or were when their worker went away.
+    claimed: HashSet<Waiting>,
 }
 
 #[derive(Default)]
@@ -47,7 +49,7 @@ impl Activities {
     /// A task has become durable: it goes to the worker that has waited longest, or into the queue.
     pub fn add(&self, activity: &str, task: Waiting) {
         let mut inner = self.lock();
-        let Inner { queues, known, returned } = &mut *inner;
+        let Inner { queues, known, returned, .. } = &mut *inner;
         known.insert(task);
         let queue = queues.entry(activity.to_owned()).or_default();
         while let Some(worker) = queue.workers.pop_front() {
@@ -67,22 +69,28 @@ impl Activities {
         self.lock().known.contains(&(key, task))
     }
 
-    /// The task's row is gone, for a worker has it.
-    pub fn handed_out(&self, key: ExecutionKey, task: TaskId) {
+    /// Somebody is to have the task: whether it was begun to be handed out before, and may have been started by that.
+    pub fn claim(&self, task: Waiting) -> bool {
+        !self.lock().claimed.insert(task)
+    }
+
+    /// The task's row is gone, for it has been started.
+    pub fn started(&self, key: ExecutionKey, task: TaskId) {
         self.lock().known.remove(&(key, task));
     }
 
-    /// The task waits no more.
+    /// The task waits no more, or a worker has it.
     pub fn forget(&self, key: ExecutionKey, task: TaskId) {
         let mut inner = self.lock();
         inner.known.remove(&(key, task));
         inner.returned.remove(&(key, task));
+        inner.claimed.remove(&(key, task));
     }
 
     /// The next task, or a place in the row of workers; `None` where that row is too long.
     pub fn next(&self, activity: &str, most_workers: usize) -> Option<Next> {
         let mut inner = self.lock();
-        let Inner { queues, known, returned } = &mut *inner;
+        let Inner { queues, known, returned, .. } = &mut *inner;
         let queue = queues.entry(activity.to_owned()).or_default();
         while let Some(task) = queue.tasks.pop_front() {
             if returned.remove(&task) || known.contains(&task) {

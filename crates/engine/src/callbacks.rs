@@ -96,7 +96,12 @@ impl Claim<'_> {
     /// `None` where the task waits no more: it timed out, or its execution was stopped.
     async fn hand_out(mut self, worker: Option<Arc<str>>) -> Result<Option<ActivityWork>> {
         let (key, task) = self.task;
-        let verdict = self.engine.ask(key, Input::Report { task, report: Report::Started { worker } }).await?;
+        let again = self.engine.activities.claim(self.task);
+        let mut verdict = self.engine.ask(key, Input::Report { task, report: Report::Started { worker } }).await?;
+        if again && verdict == Verdict::NotWaiting {
+            // It may be that it was started for a worker who went away, and still waits.
+            verdict = self.engine.ask(key, Input::Report { task, report: Report::Heartbeat }).await?;
+        }
         if verdict != Verdict::Done {
             self.handed_out = true;
             self.engine.activities.forget(key, task);
@@ -107,6 +112,7 @@ impl Claim<'_> {
             None => log::task_input(self.engine, key, task).await?,
         };
         self.handed_out = true;
+        self.engine.activities.forget(key, task);
         let Some(input) = input else { return Ok(None) };
         let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, self.engine.nonce());
         Ok(Some(ActivityWork { token, input }))

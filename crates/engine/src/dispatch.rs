@@ -81,6 +81,15 @@ impl Errands {
         }
     }
 
+    /// A request has been answered and is not wanted any more. What has taken its place stays.
+    fn make_way(&self, key: ExecutionKey, task: TaskId) {
+        if let Entry::Occupied(entry) = self.lock().tasks.entry((key, task))
+            && entry.get().kind == Errand::Send
+        {
+            entry.remove();
+        }
+    }
+
     /// Drops what is under way for the task, if it is one of these.
     fn abort(&self, key: ExecutionKey, task: TaskId, kinds: &[Errand]) {
         let stopped = match self.lock().tasks.entry((key, task)) {
@@ -121,7 +130,7 @@ impl Engine {
         let execution = &live.execution;
         for record in &turn.records {
             match &record.body {
-                Body::TaskStarted { task, .. } => self.activities.handed_out(key, *task),
+                Body::TaskStarted { task, .. } => self.activities.started(key, *task),
                 Body::TaskSubmitted { task, .. } => self.look_after(key, live, *task, Before::Never),
                 _ => {}
             }
@@ -252,13 +261,16 @@ impl Engine {
         let verdict = self.insist(key, Input::Report { task, report }).await;
         if verdict == Some(Verdict::NotWaiting) && is_job(&job.request.resource) {
             // Stopped while it was being submitted: only now has the job a name to stop it by.
-            if was_refused {
-                // As far as anybody knows there is no job; one look is enough.
-                let _ = self.connector.cancel(&job).await;
-                self.insist(key, Input::Settled { task }).await;
-            } else {
-                self.cancel(key, task, job).await;
-            }
+            self.errands.make_way(key, task);
+            self.run_errand(key, task, Errand::Wait, |engine| async move {
+                if was_refused {
+                    // As far as anybody knows there is no job; one look is enough.
+                    let _ = engine.connector.cancel(&job).await;
+                    engine.insist(key, Input::Settled { task }).await;
+                } else {
+                    engine.cancel(key, task, job).await;
+                }
+            });
         }
     }
 
@@ -306,6 +318,10 @@ impl Engine {
         let Some(request) = self.request(live, task, debt.state, &debt.parameters, &debt.credentials) else { return };
         let job = Job { request, submitted: debt.submitted.clone() };
         self.errands.abort(key, task, &[Errand::Follow]);
+        if debt.submitted.is_some() {
+            // The request was answered, and in the turn that took the answer the job was stopped.
+            self.errands.make_way(key, task);
+        }
         self.run_errand(key, task, Errand::Wait, |engine| async move { engine.cancel(key, task, job).await });
     }
 

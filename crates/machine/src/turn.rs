@@ -270,7 +270,8 @@ impl<'a> Walk<'a> {
             Report::Heartbeat => {
                 self.heard.insert(id);
             }
-            Report::Started { .. } if task.started_at.is_some() => {}
+            // Somebody has it already.
+            Report::Started { .. } if task.started_at.is_some() => return Ok(Verdict::NotWaiting),
             Report::Started { worker } => {
                 self.emit(frame, Body::TaskStarted { task: id, worker })?;
             }
