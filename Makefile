@@ -10,7 +10,7 @@ else
   RUN_TESTS := cargo test --workspace --no-fail-fast
 endif
 
-.PHONY: help setup demo test conformance bench release
+.PHONY: help setup demo test conformance bench sim release
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -37,6 +37,12 @@ test: setup  ## format, lints, all Rust tests, then real AWS clients against the
 conformance: setup release  ## replay what AWS answered (CONFORMANCE_DIR, default ../shared/conformance)
 	scripts/conformance
 	scripts/conformance --laptop
+
+# Each seed is a world of its own: SEEDS=7 is one, SEEDS=0..100000 many, SIM_SECONDS=3600 as many as fit.
+SEEDS ?= 0..20000
+sim: export SEEDS := $(SEEDS)
+sim:  ## the engine in simulated worlds, for as long as you like (SEEDS=0..100000, SIM_SECONDS=3600)
+	cargo test --release --locked -p sim --test seeds every_seed -- --nocapture
 
 bench: release  ## measure the workloads and print figure | must | aim | got
 	cargo build --release --locked -p bench

@@ -62,7 +62,8 @@ const HOUSE: &[Place] = &[
         &[],
         false,
     ),
-    place("sim", &["engine", "store"], &[], false),
+    // It reads the log beside the engine, in the words of `machine` and `asl`.
+    place("sim", &["engine", "store", "machine", "asl"], HTTP, false),
     place("bench", &[], &[], false),
     place("tidy", &[], &[], false),
 ];

@@ -1,0 +1,72 @@
+//! One process of the engine, from its start to its end: its clock, its chance, and its death. When it dies, nothing it
+//! has begun goes on: whatever its tasks wait for never comes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use engine::{Chance, Clock};
+use machine::Timestamp;
+
+use crate::gate::Gate;
+use crate::world::World;
+
+pub(crate) struct Life {
+    pub number: u32,
+    pub world: Arc<World>,
+    /// How far its clock is from the world's time.
+    pub skew_ms: i64,
+    pub born_at: Timestamp,
+    dead: Gate,
+    /// Another process has taken the store over.
+    pub superseded: AtomicBool,
+}
+
+impl Life {
+    pub fn new(number: u32, world: Arc<World>, skew_ms: i64) -> Arc<Life> {
+        let born_at = world.wall_ms() + skew_ms;
+        Arc::new(Life { number, world, skew_ms, born_at, dead: Gate::default(), superseded: AtomicBool::new(false) })
+    }
+
+    pub fn is_dead(&self) -> bool {
+        self.dead.is_open()
+    }
+
+    pub fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+    }
+
+    pub fn die(&self) {
+        self.dead.open();
+    }
+
+    /// What comes of it while the process lives; `None` where it died first.
+    pub async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.dead.pass() => None,
+            done = work => Some(done),
+        }
+    }
+
+    /// The dead go no further; nor does anybody once something was seen that must not be.
+    pub async fn go_on(&self) {
+        if self.is_dead() || self.world.has_ended() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Clock for Life {
+    fn now(&self) -> Timestamp {
+        let now = self.world.wall_ms() + self.skew_ms;
+        let mut state = self.world.state();
+        state.latest_wall = state.latest_wall.max(now);
+        now
+    }
+}
+
+impl Chance for Life {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.world.state().chance.fill(bytes);
+    }
+}

@@ -1,0 +1,180 @@
+//! What may be seen from outside: what the engine has promised its callers, and whether an answer agrees with that and
+//! with what lies in the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::api::{ExecutionDescription, ExecutionRow, History};
+use machine::history::{self, View};
+use machine::{Status, Timestamp};
+use serde_json::Value;
+
+use crate::truth::{Log, Outcome, Truth};
+use crate::world::State;
+
+/// What callers have been told, and may rely on.
+#[derive(Default)]
+pub(crate) struct Model {
+    /// Acknowledged starts: the input, and when it was.
+    pub started: BTreeMap<String, (String, Timestamp)>,
+    /// Executions that somebody wanted to start.
+    pub attempted: BTreeSet<String>,
+    /// The outcome of a task that its reporter was told is taken, by tag.
+    pub taken: BTreeMap<String, String>,
+    /// How often a worker was given an activity's task, by tag.
+    pub handed_out: BTreeMap<String, u32>,
+    /// After which operation an execution was said to be over.
+    over: BTreeMap<String, u64>,
+    /// How many events of an execution a reader has seen.
+    read: BTreeMap<String, u64>,
+}
+
+/// Who answered, as far as the model must know.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    /// The operation's number.
+    pub operation: u64,
+    /// The process that answered had lost the store: it may tell what was, and may not know of it yet.
+    pub stale: bool,
+}
+
+pub(crate) type Judgement = Result<(), String>;
+
+fn require(holds: bool, what: impl FnOnce() -> String) -> Judgement {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn log<'a>(truth: &'a Truth, arn: &str) -> Result<&'a Log, String> {
+    truth.log(arn).ok_or_else(|| format!("{arn} is spoken of and not in the log"))
+}
+
+/// StartExecution was acknowledged.
+pub(crate) fn started(state: &mut State, asked: Asked, arn: &str, input: &str, at: Timestamp) -> Judgement {
+    let log = log(&state.truth, arn)?;
+    let begun = log.execution.started.as_ref().expect("a log begins with its start");
+    require(begun.input.text().as_ref() == input, || format!("{arn} runs with another input than was acknowledged"))?;
+    require(log.execution.started_at == at, || format!("{arn} was said to begin at {at}"))?;
+    let over = state.model.over.get(arn).is_some_and(|over| *over < asked.operation);
+    require(!over || asked.stale, || format!("{arn} was started again after it was over"))?;
+    state.model.started.insert(arn.to_owned(), (input.to_owned(), at));
+    Ok(())
+}
+
+/// The name was said to be taken.
+pub(crate) fn exists(state: &State, asked: Asked, arn: &str, input: &str) -> Judgement {
+    let log = log(&state.truth, arn)?;
+    let begun = log.execution.started.as_ref().expect("a log begins with its start");
+    let same = begun.input.text().as_ref() == input && !log.execution.is_over();
+    require(!same || asked.stale, || format!("{arn} runs with the same input and was refused"))
+}
+
+/// StopExecution was acknowledged.
+pub(crate) fn stopped(state: &mut State, asked: Asked, arn: &str, at: Timestamp) -> Judgement {
+    let log = log(&state.truth, arn)?;
+    require(log.execution.is_over(), || format!("{arn} was stopped and runs"))?;
+    let told = log.execution.stopped_at == Some(at);
+    require(told || asked.stale, || format!("{arn} stopped at {:?}, not at {at}", log.execution.stopped_at))?;
+    state.model.over.entry(arn.to_owned()).or_insert(state.operations);
+    Ok(())
+}
+
+/// An execution was said not to be there. `known`: it was acknowledged before the question.
+pub(crate) fn missing(arn: &str, known: bool) -> Judgement {
+    require(!known, || format!("{arn} was acknowledged and is not found"))
+}
+
+/// An execution was described.
+pub(crate) fn described(state: &mut State, asked: Asked, seen: &ExecutionDescription) -> Judgement {
+    let arn = seen.arn.as_ref();
+    let execution = &log(&state.truth, arn)?.execution;
+    let begun = execution.started.as_ref().expect("a log begins with its start");
+    require(seen.input.text() == begun.input.text(), || format!("{arn} is shown with another input"))?;
+    require(seen.started_at == execution.started_at, || format!("{arn} is shown to begin at {}", seen.started_at))?;
+    if seen.status == Status::Running {
+        let over = state.model.over.get(arn).is_some_and(|over| *over < asked.operation);
+        require(!over || asked.stale, || format!("{arn} is shown as running after it was over"))?;
+        return require(seen.stopped_at.is_none() && seen.output.is_none(), || format!("{arn} runs and has ended"));
+    }
+    let same = seen.status == execution.status
+        && seen.stopped_at == execution.stopped_at
+        && seen.failure == execution.failure
+        && seen.output.as_ref().map(|o| o.text()) == execution.output.as_ref().map(|o| o.text());
+    require(same, || format!("{arn} is shown as {:?}, and is {:?}", seen.status, execution.status))?;
+    state.model.over.entry(arn.to_owned()).or_insert(state.operations);
+    Ok(())
+}
+
+/// A page of history, asked for from an event on; `had` is how many events there were before the question.
+pub(crate) fn history(
+    state: &mut State,
+    arn: &str,
+    from: Option<u64>,
+    reverse: bool,
+    data: bool,
+    had: u64,
+    page: &History,
+) -> Judgement {
+    let log = log(&state.truth, arn)?;
+    let view = View { program: &log.program, data, region: "us-east-1" };
+    let records: Vec<_> = log.records.iter().filter(|record| record.body.is_event()).collect();
+    let ids: Vec<u64> = page.events.iter().filter_map(|event| event["id"].as_u64()).collect();
+    let step = |pair: &[u64]| if reverse { pair[0] == pair[1] + 1 } else { pair[1] == pair[0] + 1 };
+    require(ids.len() == page.events.len() && ids.windows(2).all(step), || format!("{arn}: events {ids:?}"))?;
+    for (id, event) in ids.iter().zip(&page.events) {
+        let record = records.get(*id as usize - 1).ok_or_else(|| format!("{arn}: an event {id} that is not there"))?;
+        let expected = history::event(view, *id, record).unwrap_or(Value::Null);
+        require(*event == expected, || format!("{arn}: event {id} is shown as {event}, and is {expected}"))?;
+    }
+    let first = from.or(if reverse { None } else { Some(1) });
+    if let (Some(first), Some(id)) = (first, ids.first()) {
+        require(first == *id, || format!("{arn}: asked from {first}, shown from {id}"))?;
+    }
+    let end = if reverse { ids.first() } else { ids.last() };
+    let seen = end.copied().unwrap_or_default();
+    let whole = if reverse { from.is_none() } else { page.next.is_none() && from.unwrap_or(1) <= had };
+    require(!whole || seen >= had, || format!("{arn}: the history ends at {seen} of {had} events"))?;
+    let read = state.model.read.entry(arn.to_owned()).or_default();
+    *read = seen.max(*read);
+    Ok(())
+}
+
+impl Model {
+    /// How many events of an execution somebody has seen.
+    pub fn events_read(&self, arn: &str) -> u64 {
+        self.read.get(arn).copied().unwrap_or_default()
+    }
+}
+
+/// All rows of a state machine's list; `known` were acknowledged before the question.
+pub(crate) fn listed(state: &State, known: &[String], status: Option<Status>, rows: &[ExecutionRow]) -> Judgement {
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let execution = &log(&state.truth, &row.arn)?.execution;
+        require(seen.insert(&row.arn), || format!("{} is listed twice", row.arn))?;
+        require(row.started_at == execution.started_at, || format!("{} is listed as begun at another time", row.arn))?;
+        let right = row.status == Status::Running || row.status == execution.status;
+        require(right, || format!("{} is listed as {:?}", row.arn, row.status))?;
+        require(status.is_none_or(|status| status == row.status), || format!("{} is not of that status", row.arn))?;
+    }
+    let ordered = rows.windows(2).all(|pair| pair[0].started_at >= pair[1].started_at);
+    require(ordered, || "a list that is not in order".into())?;
+    let lost = known.iter().find(|arn| status.is_none() && !seen.contains(arn));
+    require(lost.is_none(), || format!("{lost:?} was acknowledged and is not listed"))
+}
+
+/// A report about a task was taken.
+pub(crate) fn taken(state: &mut State, tag: &str, what: &str) -> Judgement {
+    let (_, _, task) = state.truth.task(tag).ok_or("a token of a task that is not in the log")?;
+    let right = task.outcome == Some(Outcome::Reported(what.to_owned()));
+    require(right, || format!("{what} of {tag} was taken, and its outcome is {:?}", task.outcome))?;
+    let before = state.model.taken.insert(tag.to_owned(), what.to_owned());
+    require(before.is_none(), || format!("{before:?} and {what} of {tag} were both taken"))
+}
+
+/// A task was handed to a worker that has heard of it.
+pub(crate) fn handed_out(state: &mut State, tag: &str) -> Judgement {
+    let (_, _, task) = state.truth.task(tag).ok_or("work that is not in the log")?;
+    require(task.started_at.is_some(), || format!("{tag} was handed out and is not started"))?;
+    let times = state.model.handed_out.entry(tag.to_owned()).or_default();
+    *times += 1;
+    require(*times == 1, || format!("{tag} was handed out {times} times"))
+}

@@ -1,0 +1,281 @@
+//! The services outside, and the connector by which a process reaches them. They are late, fail, never answer, and
+//! know a request again by its idempotency key; they outlive every process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::{Pattern, Payload, Target};
+use async_trait::async_trait;
+use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
+use machine::record::Stage;
+
+use crate::life::Life;
+use crate::truth::{failed, succeeded, tag};
+use crate::world::{State, World};
+
+/// How often a job is asked after, in milliseconds.
+const POLL_MS: u64 = 1_500;
+/// The longest that a job runs, in milliseconds.
+const JOB_MS: u64 = 40_000;
+/// How late a request may reach its service, in milliseconds.
+const LATE_MS: u64 = 30_000;
+
+/// What the services know.
+#[derive(Default)]
+pub(crate) struct Services {
+    /// Every request that was begun, by its task's tag.
+    pub asked: BTreeMap<String, Asked>,
+    /// Jobs by idempotency key.
+    pub jobs: BTreeMap<String, RunningJob>,
+    /// Jobs that were to be stopped, also when they had not been heard of.
+    pub cancelled: BTreeSet<String>,
+    /// Tokens that were given away, oldest first.
+    pub tokens: Vec<Token>,
+    /// What is being asked now, by life, tag and question.
+    under_way: BTreeSet<(u32, String, &'static str)>,
+}
+
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub key: String,
+    /// How often each process has asked.
+    pub by_life: BTreeMap<u32, u32>,
+}
+
+pub(crate) struct RunningJob {
+    pub ends_at_ms: u64,
+    pub fails: bool,
+}
+
+/// A task token and the task that it is for.
+#[derive(Clone)]
+pub(crate) struct Token {
+    pub text: String,
+    pub tag: String,
+}
+
+/// A process's way to the services.
+pub(crate) struct Hands(pub Arc<Life>);
+
+/// Something that is being asked; it ends also when whoever asks is dropped.
+struct UnderWay<'a> {
+    world: &'a World,
+    what: (u32, String, &'static str),
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        // The world's lock is never held while something is dropped.
+        self.world.state().services.under_way.remove(&self.what);
+    }
+}
+
+impl Hands {
+    fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    fn begin(&self, tag: &str, question: &'static str) -> UnderWay<'_> {
+        let what = (self.0.number, tag.to_owned(), question);
+        let first = self.world().state().services.under_way.insert(what.clone());
+        self.world().check(first, || format!("{question} of {tag} twice at once by L{}", self.0.number));
+        UnderWay { world: self.world(), what }
+    }
+
+    async fn pause(&self) {
+        let world = self.world();
+        let slow = if world.is_quiet() { 0 } else { world.plan.services.slow_ms };
+        let ms = world.state().service_dice.delay(slow);
+        world.sleep_ms(ms).await;
+        self.0.go_on().await;
+    }
+
+    fn chance(&self, per_mille: u32) -> bool {
+        !self.world().is_quiet() && self.world().state().service_dice.per_mille(per_mille)
+    }
+
+    async fn perhaps_die(&self) {
+        if self.chance(self.world().plan.crashes.in_call) {
+            self.world().note(&format!("L{} dies in a call", self.0.number));
+            self.world().saw("crash.in call");
+            self.0.die();
+        }
+        self.0.go_on().await;
+    }
+
+    /// Whether it may be asked at all: the log knows the task, and its key is its own.
+    fn check_request(&self, request: &TaskRequest, tag: &str) -> Result<(), String> {
+        let (key, life) = (&request.idempotency_key, self.0.number);
+        let mut guard = self.world().state();
+        let State { truth, services, .. } = &mut *guard;
+        let (log, _, _) = truth.task(tag).ok_or_else(|| format!("{tag} was asked before it was in the log"))?;
+        if log.arn != *request.execution_arn {
+            return Err(format!("{tag} was asked for {}", request.execution_arn));
+        }
+        if services.asked.iter().any(|(other, asked)| other != tag && asked.key == *key) {
+            return Err(format!("two tasks with the idempotency key {key}"));
+        }
+        let before = services.asked.get(tag).is_some_and(|asked| !asked.by_life.is_empty());
+        let asked = services.asked.entry(tag.to_owned()).or_default();
+        if before && asked.key != *key {
+            return Err(format!("{tag} with another idempotency key"));
+        }
+        if before && !request.resent && !self.0.is_superseded() {
+            return Err(format!("{tag} is asked again and not called resent"));
+        }
+        asked.key.clone_from(key);
+        let times = asked.by_life.entry(life).or_default();
+        *times += 1;
+        if *times > 1 {
+            return Err(format!("{tag} is asked {times} times by L{life}, which did not die"));
+        }
+        Ok(())
+    }
+
+    /// The service has it: from now on it has happened, whoever hears of it.
+    fn effect(&self, request: &TaskRequest, tag: &str) {
+        let now = self.world().now_ms();
+        let mut guard = self.world().state();
+        let state = &mut *guard;
+        state.transcript.line(now, &format!("service has {tag} of {}", request.execution_arn));
+        match pattern(request) {
+            Pattern::Sync { .. } => {
+                let (runs, fails) = (state.service_dice.delay(JOB_MS), self.world().plan.services.fails);
+                let fails = state.service_dice.per_mille(fails);
+                let job = RunningJob { ends_at_ms: now + runs, fails };
+                state.services.jobs.entry(request.idempotency_key.clone()).or_insert(job);
+            }
+            Pattern::WaitForTaskToken => {
+                let text = token(request.parameters.value()).unwrap_or_default().to_owned();
+                if !state.services.tokens.iter().any(|token| token.text == text) {
+                    state.services.tokens.push(Token { text, tag: tag.to_owned() });
+                }
+            }
+            Pattern::RequestResponse => {}
+        }
+    }
+
+    /// What the service says: a job that it refuses does not come to be.
+    fn answer(&self, request: &TaskRequest, tag: &str, refused: Option<&str>) -> Answer {
+        let mut state = self.world().state();
+        if let Some(error) = refused {
+            state.truth.report(tag, failed(Some(error)));
+            let stage = if pattern(request) == Pattern::RequestResponse { Stage::Run } else { Stage::Submit };
+            return Answer::Failed { error: error.into(), cause: None, stage };
+        }
+        let output = Payload::trusted(format!(r#"{{"done":"{}"}}"#, request.idempotency_key));
+        match pattern(request) {
+            Pattern::RequestResponse => {
+                state.truth.report(tag, succeeded(output.text()));
+                Answer::Succeeded(output)
+            }
+            _ => Answer::Submitted(output),
+        }
+    }
+}
+
+#[async_trait]
+impl Connector for Hands {
+    async fn start(&self, request: TaskRequest) -> Answer {
+        let world = self.world();
+        let tag = tag(request.parameters.value()).unwrap_or_default().to_owned();
+        let _under_way = self.begin(&tag, "start");
+        let (life, resent) = (self.0.number, request.resent);
+        world.note(&format!("L{life} start {tag} resent {resent} for {} {}", request.execution_arn, request.state));
+        world.saw(if resent { "service.resent" } else { "service.asked" });
+        world.check_result(self.check_request(&request, &tag));
+        self.perhaps_die().await;
+        self.pause().await;
+        if self.chance(world.plan.services.late) {
+            world.saw("service.late");
+            let ms = world.state().service_dice.between(0, LATE_MS);
+            world.sleep_ms(ms).await;
+            self.0.go_on().await;
+        }
+        let lost = self.chance(world.plan.services.never_answers);
+        let fails = self.chance(world.plan.services.fails);
+        let refused = fails.then(|| *world.state().service_dice.pick(&["Service.Busy", "Service.Down"]));
+        let is_job = matches!(pattern(&request), Pattern::Sync { .. });
+        if if lost { self.chance(500) } else { refused.is_none() || !is_job } {
+            self.effect(&request, &tag);
+        }
+        if lost {
+            // The connection hangs until something on the way gives up.
+            world.saw("service.never answers");
+            world.quiet.pass().await;
+            self.0.go_on().await;
+            world.state().truth.report(&tag, failed(Some("Service.Lost")));
+            return Answer::Failed { error: "Service.Lost".into(), cause: None, stage: Stage::Run };
+        }
+        self.pause().await;
+        self.perhaps_die().await;
+        let answer = self.answer(&request, &tag, refused);
+        world.note(&format!("L{life} hears of {tag}: {answer:?}"));
+        answer
+    }
+
+    async fn follow(&self, job: &Job) -> Result<Followed, Unreachable> {
+        let world = self.world();
+        let tag = tag(job.request.parameters.value()).unwrap_or_default().to_owned();
+        let _under_way = self.begin(&tag, "follow");
+        self.pause().await;
+        if self.chance(world.plan.services.unreachable) {
+            world.saw("service.unreachable to follow");
+            return Err(Unreachable("no route".into()));
+        }
+        let now = world.now_ms();
+        let mut guard = world.state();
+        let State { services, truth, .. } = &mut *guard;
+        let key = &job.request.idempotency_key;
+        let Some(running) = services.jobs.get(key) else {
+            drop(guard);
+            world.violated(format!("{tag} is followed and was never submitted"));
+            return Err(Unreachable("no such job".into()));
+        };
+        if services.cancelled.contains(key) || running.fails && running.ends_at_ms <= now {
+            truth.report(&tag, failed(Some("Job.Failed")));
+            return Ok(Followed::Failed { error: "Job.Failed".into(), cause: Some(key.clone()) });
+        }
+        if running.ends_at_ms > now && !world.is_quiet() {
+            return Ok(Followed::Running { ask_again: Duration::from_millis(POLL_MS) });
+        }
+        let output = Payload::trusted(format!(r#"{{"job":"{key}"}}"#));
+        truth.report(&tag, succeeded(output.text()));
+        Ok(Followed::Succeeded(output))
+    }
+
+    async fn cancel(&self, job: &Job) -> Result<(), Unreachable> {
+        let world = self.world();
+        let tag = tag(job.request.parameters.value()).unwrap_or_default().to_owned();
+        let _under_way = self.begin(&tag, "cancel");
+        world.note(&format!("L{} cancel {tag}", self.0.number));
+        let waits = world.state().truth.task(&tag).is_none_or(|(_, _, task)| task.outcome.is_none());
+        world.check(!waits, || format!("the job {tag} is cancelled while somebody waits for it"));
+        self.pause().await;
+        if self.chance(world.plan.services.unreachable) {
+            world.saw("service.unreachable to cancel");
+            return Err(Unreachable("no route".into()));
+        }
+        world.saw("service.cancelled");
+        world.state().services.cancelled.insert(job.request.idempotency_key.clone());
+        Ok(())
+    }
+}
+
+fn pattern(request: &TaskRequest) -> Pattern {
+    match &request.resource.target {
+        Target::Integration { pattern, .. } => *pattern,
+        _ => Pattern::RequestResponse,
+    }
+}
+
+fn token(parameters: &serde_json::Value) -> Option<&str> {
+    match parameters {
+        serde_json::Value::Object(members) => match members.get("token") {
+            Some(token) => token.as_str(),
+            None => members.values().find_map(token),
+        },
+        _ => None,
+    }
+}
