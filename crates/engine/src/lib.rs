@@ -43,9 +43,9 @@ pub use machines::check_name;
 pub use settings::Settings;
 
 use crate::activities::Activities;
-use crate::api::StateMachine;
 use crate::beats::Beats;
 use crate::dispatch::Errands;
+use crate::machines::CachedMachine;
 use crate::port::Connector;
 use crate::programs::Programs;
 use crate::slots::Slots;
@@ -85,7 +85,7 @@ pub struct Shared {
     listening_since: Timestamp,
     tokens: Tokens,
     programs: Programs,
-    machines: Mutex<LruCache<Arc<str>, Arc<StateMachine>>>,
+    machines: Mutex<LruCache<Arc<str>, CachedMachine>>,
     deleting: Mutex<HashSet<Arc<str>>>,
     slots: Slots,
     timers: Timers,

@@ -6,7 +6,7 @@ use asl::CheckOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use store::{Expect, Item, ItemChange, ItemKind, Put};
+use store::{Changed, Expect, Item, ItemChange, ItemKind, Put};
 
 use crate::api::{Activity, CreateStateMachine, MachineStatus, MachineType, Page, StateMachine, UpdateStateMachine};
 use crate::arn::{Arn, arn, split_qualifier};
@@ -21,6 +21,31 @@ const DELETING: &str = "deleting";
 /// Where an item's name is unique.
 fn scope(account: &str, region: &str) -> String {
     format!("{account}/{region}")
+}
+
+/// What is known of a state machine: of two readers the one who saw the later revision is believed.
+pub(crate) struct CachedMachine {
+    revision: u64,
+    /// Absent where it was deleted.
+    machine: Option<Arc<StateMachine>>,
+}
+
+/// Held while a change is written: where it is not heard what came of it, the next one who asks reads it anew.
+struct Unsure<'a> {
+    engine: &'a Engine,
+    machine: &'a str,
+}
+
+impl Unsure<'_> {
+    fn landed(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unsure<'_> {
+    fn drop(&mut self) {
+        self.engine.machines.lock().expect("no panic while held").pop(self.machine);
+    }
 }
 
 impl Engine {
@@ -46,7 +71,7 @@ impl Engine {
         };
         let item = self.machine_item(&machine)?;
         match self.store.put_item(item, Expect::Absent, vec![(definition, request.definition)]).await? {
-            Put::Done { .. } => {}
+            Put::Done { revision } => drop(self.cache_machine(revision, &machine)),
             Put::Conflict(None) => return Err(Error::Internal("an item conflicts with nothing".into())),
             Put::Conflict(Some((existing, _))) => {
                 let existing: StateMachine = decode(&existing.body)?;
@@ -66,7 +91,6 @@ impl Engine {
                 };
             }
         }
-        self.cache_machine(&machine);
         Ok(machine)
     }
 
@@ -111,18 +135,29 @@ impl Engine {
     }
 
     pub(crate) async fn cached_machine(&self, machine: &str) -> Result<Arc<StateMachine>> {
-        if let Some(cached) = self.machines.lock().expect("no panic while held").get(machine) {
-            return Ok(cached.clone());
+        let cached = self.machines.lock().expect("no panic while held").get(machine).and_then(|c| c.machine.clone());
+        if let Some(cached) = cached {
+            return Ok(cached);
         }
         Arn::of_kind(machine, &["stateMachine"])?;
-        let (_, machine) = self.stored_machine(machine).await?;
-        Ok(self.cache_machine(&machine))
+        let (revision, machine) = self.stored_machine(machine).await?;
+        Ok(self.cache_machine(revision, &machine))
     }
 
-    fn cache_machine(&self, machine: &StateMachine) -> Arc<StateMachine> {
+    /// A slow reader does not bring back what was changed meanwhile.
+    fn cache_machine(&self, revision: u64, machine: &StateMachine) -> Arc<StateMachine> {
         let machine = Arc::new(machine.clone());
-        self.machines.lock().expect("no panic while held").put(machine.arn.clone(), machine.clone());
+        self.cache(&machine.arn, CachedMachine { revision, machine: Some(machine.clone()) });
         machine
+    }
+
+    fn cache(&self, machine: &str, new: CachedMachine) {
+        // What was deleted had the revision that a slow reader saw last.
+        let age = |cached: &CachedMachine| (cached.revision, cached.machine.is_none());
+        let mut machines = self.machines.lock().expect("no panic while held");
+        if machines.peek(machine).is_none_or(|cached| age(cached) <= age(&new)) {
+            machines.put(machine.into(), new);
+        }
     }
 
     async fn stored_machine(&self, machine: &str) -> Result<(u64, StateMachine)> {
@@ -149,9 +184,11 @@ impl Engine {
             }
             change(&mut current);
             let item = self.machine_item(&current)?;
-            if let Put::Done { .. } = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await?
-            {
-                self.cache_machine(&current);
+            let unsure = Unsure { engine: self, machine };
+            let put = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await?;
+            if let Put::Done { revision } = put {
+                unsure.landed();
+                self.cache_machine(revision, &current);
                 return Ok(current);
             }
         }
@@ -196,21 +233,27 @@ impl Engine {
     /// there is no mistake.
     pub async fn delete_state_machine(&self, machine: &str) -> Result<()> {
         Arn::of_kind(machine, &["stateMachine"])?;
-        let (revision, mut current) = match self.stored_machine(machine).await {
-            Err(Error::StateMachineDoesNotExist(_)) => return Ok(()),
-            found => found?,
-        };
-        current.status = MachineStatus::Deleting;
-        let item = self.machine_item(&current)?;
-        let changes = vec![
-            ItemChange::Put { item, expect: Expect::Revision(revision) },
-            ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any },
-        ];
-        self.store.change_items(changes, Vec::new()).await?;
-        self.cache_machine(&current);
-        self.deleting.lock().expect("no panic while held").insert(current.arn.clone());
-        self.delete_when_idle(machine).await;
-        Ok(())
+        for _ in 0..CHANGE_ATTEMPTS {
+            let (revision, mut current) = match self.stored_machine(machine).await {
+                Err(Error::StateMachineDoesNotExist(_)) => return Ok(()),
+                found => found?,
+            };
+            current.status = MachineStatus::Deleting;
+            let item = self.machine_item(&current)?;
+            let changes = vec![
+                ItemChange::Put { item, expect: Expect::Revision(revision) },
+                ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any },
+            ];
+            let unsure = Unsure { engine: self, machine };
+            if let Changed::Done(revisions) = self.store.change_items(changes, Vec::new()).await? {
+                unsure.landed();
+                self.cache_machine(revisions.first().copied().unwrap_or(revision), &current);
+                self.deleting.lock().expect("no panic while held").insert(current.arn.clone());
+                self.delete_when_idle(machine).await;
+                return Ok(());
+            }
+        }
+        Err(Error::Internal(format!("{machine} is changed too often at once")))
     }
 
     /// Takes a machine that is `DELETING` away when nothing runs any more.
@@ -231,10 +274,14 @@ impl Engine {
             gone(ItemKind::Machine, scope(parsed.account, parsed.region), parsed.rest),
             gone(ItemKind::Setting, DELETING.into(), machine),
         ];
-        if let Err(error) = self.store.change_items(changes, Vec::new()).await {
-            return tracing::warn!(machine, %error, "a state machine cannot be deleted yet");
+        match self.store.change_items(changes, Vec::new()).await {
+            Ok(Changed::Done(revisions)) => {
+                let revision = revisions.first().copied().unwrap_or_default();
+                self.cache(machine, CachedMachine { revision, machine: None });
+            }
+            Ok(Changed::Conflict { .. }) => {}
+            Err(error) => return tracing::warn!(machine, %error, "a state machine cannot be deleted yet"),
         }
-        self.machines.lock().expect("no panic while held").pop(machine);
         self.deleting.lock().expect("no panic while held").remove(machine);
     }
 
