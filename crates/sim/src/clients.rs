@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use asl::Payload;
-use engine::api::{HistoryQuery, StartExecution};
+use engine::api::{HistoryQuery, StartExecution, UpdateStateMachine};
 use engine::arn::{arn, execution_arn};
 use engine::{Engine, Error};
 use machine::Status;
 
 use crate::life::Life;
-use crate::model::{self, Asked};
+use crate::model::{self, Asked, CREATED_WITH};
 use crate::programs::{ACCOUNT, DEFINITIONS, INPUTS};
 use crate::services::Token;
 use crate::truth::{failed, succeeded};
@@ -36,6 +36,8 @@ pub(crate) enum Operation {
     Failure,
     Heartbeat,
     Forged,
+    Update,
+    DescribeMachine,
 }
 
 /// How often each is picked.
@@ -50,6 +52,8 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::Failure, 5),
     (Operation::Heartbeat, 6),
     (Operation::Forged, 3),
+    (Operation::Update, 3),
+    (Operation::DescribeMachine, 4),
 ];
 
 pub(crate) fn pick(world: &World) -> Operation {
@@ -140,6 +144,8 @@ pub(crate) async fn operate(world: Arc<World>, operation: Operation) {
         Operation::List => list(&world).await,
         Operation::Finished => finished(&world).await,
         Operation::Forged => forged(&world).await,
+        Operation::Update => update(&world).await,
+        Operation::DescribeMachine => describe_machine(&world).await,
         Operation::Success | Operation::Failure | Operation::Heartbeat => {
             let token = {
                 let mut state = world.state();
@@ -174,7 +180,7 @@ async fn start(world: &World) {
 pub(crate) async fn start_named(world: &World, machine: &str, name: &str, input: &str) -> bool {
     let machine = machine_arn(machine);
     let execution = execution_arn(&machine, name);
-    world.state().model.attempted.insert(execution.clone());
+    let first = world.state().model.attempted.insert(execution.clone());
     let Some(mut call) = Call::begin(world, format!("start {execution} {input}")) else { return false };
     let engine = call.engine.clone();
     let request = StartExecution {
@@ -188,7 +194,9 @@ pub(crate) async fn start_named(world: &World, machine: &str, name: &str, input:
     let judged = match &answer {
         Ok(started) => {
             world.saw("op.start");
-            model::started(&mut world.state(), call.asked, &execution, input, started.started_at)
+            let mut state = world.state();
+            let judged = model::started(&mut state, call.asked, &execution, input, started.started_at);
+            judged.and_then(|()| if first { model::begun(&state, call.asked, &execution) } else { Ok(()) })
         }
         Err(Error::ExecutionAlreadyExists(_)) => {
             world.saw("op.start refused");
@@ -202,6 +210,50 @@ pub(crate) async fn start_named(world: &World, machine: &str, name: &str, input:
     };
     world.check_result(judged);
     answer.is_ok()
+}
+
+async fn update(world: &World) {
+    let definition = world.state().client_dice.pick(DEFINITIONS);
+    update_named(world, definition.name).await;
+}
+
+/// Gives a state machine another role, which its executions show.
+pub(crate) async fn update_named(world: &World, machine: &str) {
+    let number = world.state().operations;
+    let (machine, role) = (machine_arn(machine), format!("{CREATED_WITH}{number}"));
+    let Some(mut call) = Call::begin(world, format!("update {machine} {role}")) else { return };
+    model::updating(&mut world.state(), &machine, &role);
+    let request = UpdateStateMachine { arn: machine.clone(), role: Some(role.clone()), ..Default::default() };
+    let engine = call.engine.clone();
+    let answer = call.hear(world, engine.update_state_machine(request)).await;
+    // The catalogue has no owner: what another process than the owner changes, the owner sees when it starts anew.
+    let acknowledged = matches!(answer, Some(Ok(_))) && !call.asked.stale;
+    model::updated(&mut world.state(), call.asked, &machine, &role, acknowledged);
+    match answer {
+        Some(Ok(_)) => world.saw("op.update"),
+        Some(Err(error)) => world.violated(format!("update: {error:?}")),
+        None => {}
+    }
+}
+
+async fn describe_machine(world: &World) {
+    let definition = world.state().client_dice.pick(DEFINITIONS);
+    describe_machine_named(world, definition.name).await;
+}
+
+pub(crate) async fn describe_machine_named(world: &World, machine: &str) {
+    let machine = machine_arn(machine);
+    let Some(mut call) = Call::begin(world, format!("describe {machine}")) else { return };
+    let engine = call.engine.clone();
+    let Some(answer) = call.hear(world, engine.state_machine(&machine)).await else { return };
+    let judged = match answer {
+        Ok(seen) => {
+            world.saw("op.describe machine");
+            model::role_seen(&world.state(), call.asked, &machine, &seen.role)
+        }
+        Err(error) => Err(format!("describe machine: {error:?}")),
+    };
+    world.check_result(judged);
 }
 
 /// An execution that somebody wanted to start, and whether that was acknowledged.
@@ -401,12 +453,15 @@ pub(crate) async fn send(world: &World, token: &Token, operation: Operation) -> 
         _ => call.hear(world, engine.task_heartbeat(text)).await,
     };
     let Some(answer) = answer else { return false };
+    let now = engine::Clock::now(&*call.life);
     let mut guard = world.state();
     let state = &mut *guard;
     let judged = match answer {
         Ok(()) if operation == Operation::Heartbeat => {
             if let Some((key, task)) = state.truth.tags.get(tag) {
-                state.beats.insert((*key, *task), (call.life.number, call.wall));
+                // Its clock may have been set back meanwhile.
+                let heard = call.wall.min(now);
+                state.beats.insert((*key, *task), (call.life.number, heard));
             }
             if open || call.asked.stale { Ok(()) } else { Err(format!("{tag} does not wait and was heard")) }
         }

@@ -34,7 +34,7 @@ pub(crate) async fn settle(world: &Arc<World>) {
     let lives = world.state().owners.lives.clone();
     let owner = world.owner().map(|(life, _)| life.number);
     for (life, _) in lives {
-        if Some(life.number) != owner || restarts && !world.plan.is_gentle() {
+        if Some(life.number) != owner || restarts && !world.plan.is_gentle() && !world.plan.scripted {
             house::kill(world, &life);
         }
     }

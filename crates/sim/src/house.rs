@@ -7,6 +7,7 @@ use engine::api::{CreateStateMachine, MachineType};
 use engine::{Engine, Error};
 
 use crate::life::Life;
+use crate::model::CREATED_WITH;
 use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS};
 use crate::services::Hands;
 use crate::store::FaultyStore;
@@ -21,18 +22,12 @@ const STALE_MS: u64 = 15_000;
 
 /// Starts a process; whether it came to live.
 pub(crate) async fn start(world: &Arc<World>) -> bool {
-    let (number, jump, skew) = {
-        let mut guard = world.state();
-        let state = &mut *guard;
+    let skew = jump(world);
+    let number = {
+        let mut state = world.state();
         state.owners.born += 1;
-        let most = world.plan.clock_jump_ms;
-        let jump = state.client_dice.between(0, 2 * most as u64) as i64 - most;
-        state.owners.skew_ms += jump;
-        (state.owners.born, jump, state.owners.skew_ms)
+        state.owners.born
     };
-    if jump != 0 {
-        world.saw(if jump > 0 { "clock.forward" } else { "clock.back" });
-    }
     let life = Life::new(number, world.clone(), skew);
     world.note(&format!("L{number} starts, its clock {skew} ms off"));
     let store = Arc::new(FaultyStore(life.clone()));
@@ -51,6 +46,36 @@ pub(crate) async fn start(world: &Arc<World>) -> bool {
             world.saw("process.cannot start");
             life.die();
             false
+        }
+    }
+}
+
+/// How far the clocks are off from now on.
+fn jump(world: &World) -> i64 {
+    let mut guard = world.state();
+    let state = &mut *guard;
+    let most = world.plan.clock_jump_ms;
+    let jump = state.client_dice.between(0, 2 * most as u64) as i64 - most;
+    state.owners.skew_ms += jump;
+    let skew = state.owners.skew_ms;
+    drop(guard);
+    if jump != 0 {
+        world.saw(if jump > 0 { "clock.forward" } else { "clock.back" });
+    }
+    skew
+}
+
+/// Clocks that are set while their process lives.
+pub(crate) async fn set_clocks(world: Arc<World>) {
+    let mean = world.plan.clock_set_every_ms;
+    while mean > 0 && !world.is_quiet() {
+        let pause = world.state().client_dice.between(0, 2 * mean);
+        world.sleep_ms(pause).await;
+        if let Some((life, _)) = world.owner().filter(|_| !world.is_quiet()) {
+            let skew = jump(&world);
+            world.note(&format!("L{} has its clock set {skew} ms off", life.number));
+            world.saw("clock.set");
+            life.set_clock(skew);
         }
     }
 }
@@ -129,7 +154,7 @@ pub(crate) async fn furnish(world: &World) {
                 account: ACCOUNT.into(),
                 name: definition.name.into(),
                 definition: definition.text.into(),
-                role: "arn:aws:iam::000000000000:role/r".into(),
+                role: CREATED_WITH.into(),
                 machine_type: MachineType::Standard,
                 logging: None,
                 tracing: None,

@@ -15,8 +15,11 @@ mod life;
 mod model;
 mod plan;
 mod programs;
+mod script;
 mod services;
 mod store;
+#[cfg(test)]
+mod stories;
 mod transcript;
 mod truth;
 mod workers;
@@ -87,6 +90,7 @@ async fn live(world: &Arc<World>) {
     house::furnish(world).await;
     tokio::spawn(house::crash(world.clone()));
     tokio::spawn(house::usurp(world.clone()));
+    tokio::spawn(house::set_clocks(world.clone()));
     for number in 0..world.plan.workers {
         tokio::spawn(workers::work(world.clone(), number));
     }

@@ -2,7 +2,7 @@
 //! has begun goes on: whatever its tasks wait for never comes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use engine::{Chance, Clock};
 use machine::Timestamp;
@@ -14,7 +14,7 @@ pub(crate) struct Life {
     pub number: u32,
     pub world: Arc<World>,
     /// How far its clock is from the world's time.
-    pub skew_ms: i64,
+    skew_ms: AtomicI64,
     pub born_at: Timestamp,
     dead: Gate,
     /// Another process has taken the store over.
@@ -24,7 +24,14 @@ pub(crate) struct Life {
 impl Life {
     pub fn new(number: u32, world: Arc<World>, skew_ms: i64) -> Arc<Life> {
         let born_at = world.wall_ms() + skew_ms;
-        Arc::new(Life { number, world, skew_ms, born_at, dead: Gate::default(), superseded: AtomicBool::new(false) })
+        Arc::new(Life {
+            number,
+            world,
+            skew_ms: skew_ms.into(),
+            born_at,
+            dead: Gate::default(),
+            superseded: AtomicBool::new(false),
+        })
     }
 
     pub fn is_dead(&self) -> bool {
@@ -33,6 +40,11 @@ impl Life {
 
     pub fn is_superseded(&self) -> bool {
         self.superseded.load(Ordering::Relaxed)
+    }
+
+    /// Somebody sets its clock.
+    pub fn set_clock(&self, skew_ms: i64) {
+        self.skew_ms.store(skew_ms, Ordering::Relaxed);
     }
 
     pub fn die(&self) {
@@ -58,7 +70,7 @@ impl Life {
 
 impl Clock for Life {
     fn now(&self) -> Timestamp {
-        let now = self.world.wall_ms() + self.skew_ms;
+        let now = self.world.wall_ms() + self.skew_ms.load(Ordering::Relaxed);
         let mut state = self.world.state();
         state.latest_wall = state.latest_wall.max(now);
         now

@@ -26,6 +26,17 @@ pub(crate) struct Model {
     over: BTreeMap<String, u64>,
     /// How many events of an execution a reader has seen.
     read: BTreeMap<String, u64>,
+    /// The roles that each state machine was given; none for the one that it was created with.
+    roles: BTreeMap<String, Vec<Role>>,
+}
+
+/// A role that a state machine was given, or may have been. Times are numbers of operations.
+struct Role {
+    role: String,
+    /// When it was known that nothing more comes of the change.
+    settled: Option<u64>,
+    /// When a later one was acknowledged: who asks after that sees this one no more.
+    gone: Option<u64>,
 }
 
 /// Who answered, as far as the model must know.
@@ -37,6 +48,9 @@ pub(crate) struct Asked {
     pub stale: bool,
 }
 
+/// The role that state machines are created with.
+pub(crate) const CREATED_WITH: &str = "arn:aws:iam::000000000000:role/r";
+
 pub(crate) type Judgement = Result<(), String>;
 
 fn require(holds: bool, what: impl FnOnce() -> String) -> Judgement {
@@ -45,6 +59,34 @@ fn require(holds: bool, what: impl FnOnce() -> String) -> Judgement {
 
 fn log<'a>(truth: &'a Truth, arn: &str) -> Result<&'a Log, String> {
     truth.log(arn).ok_or_else(|| format!("{arn} is spoken of and not in the log"))
+}
+
+/// UpdateStateMachine is asked for.
+pub(crate) fn updating(state: &mut State, machine: &str, role: &str) {
+    let created = || vec![Role { role: CREATED_WITH.into(), settled: Some(0), gone: None }];
+    let roles = state.model.roles.entry(machine.to_owned()).or_insert_with(created);
+    roles.push(Role { role: role.to_owned(), settled: None, gone: None });
+}
+
+/// UpdateStateMachine was answered, or will not be any more.
+pub(crate) fn updated(state: &mut State, asked: Asked, machine: &str, role: &str, acknowledged: bool) {
+    let now = state.operations;
+    for other in state.model.roles.get_mut(machine).into_iter().flatten() {
+        if other.role == role {
+            other.settled = Some(now);
+        } else if acknowledged && other.settled.is_some_and(|settled| settled < asked.operation) {
+            other.gone.get_or_insert(now);
+        }
+    }
+}
+
+/// A state machine was seen with a role.
+pub(crate) fn role_seen(state: &State, asked: Asked, machine: &str, role: &str) -> Judgement {
+    let Some(roles) = state.model.roles.get(machine) else {
+        return require(role == CREATED_WITH, || format!("{machine} has a role that nobody gave it: {role}"));
+    };
+    let right = roles.iter().any(|one| one.role == role && one.gone.is_none_or(|gone| asked.operation <= gone));
+    require(right || asked.stale, || format!("{machine} has the role {role}, which it had before"))
 }
 
 /// StartExecution was acknowledged.
@@ -57,6 +99,12 @@ pub(crate) fn started(state: &mut State, asked: Asked, arn: &str, input: &str, a
     require(!over || asked.stale, || format!("{arn} was started again after it was over"))?;
     state.model.started.insert(arn.to_owned(), (input.to_owned(), at));
     Ok(())
+}
+
+/// An execution whose name nobody had asked for before was started: by the state machine as it was when that was asked.
+pub(crate) fn begun(state: &State, asked: Asked, arn: &str) -> Judgement {
+    let begun = log(&state.truth, arn)?.execution.started.as_ref().expect("a log begins with its start");
+    role_seen(state, asked, &begun.machine, &begun.role)
 }
 
 /// The name was said to be taken.

@@ -27,6 +27,8 @@ pub struct Plan {
     pub gone: u32,
     /// How far the clock of a new process may be from the last one's.
     pub clock_jump_ms: i64,
+    /// The mean time between two settings of a living process's clock; 0: nobody does.
+    pub clock_set_every_ms: u64,
     pub settings: Settings,
 }
 
@@ -97,6 +99,7 @@ impl Plan {
         plan.crashes.every_ms = *dice.pick(&[0, 0, 2_000, 30_000]);
         plan.crashes.two_owners_every_ms = *dice.pick(&[0, 0, 0, 10_000]);
         plan.clock_jump_ms = *dice.pick(&[0, 0, 2_000, 3_600_000]);
+        plan.clock_set_every_ms = *dice.pick(&[0, 0, 20_000]);
         plan
     }
 
@@ -114,6 +117,7 @@ impl Plan {
             services: ServiceFaults::default(),
             gone: 0,
             clock_jump_ms: 0,
+            clock_set_every_ms: 0,
             settings: Settings::default(),
         }
     }

@@ -11,6 +11,7 @@ use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
 use machine::record::Stage;
 
 use crate::life::Life;
+use crate::script::{Said, Says};
 use crate::truth::{failed, succeeded, tag};
 use crate::world::{State, World};
 
@@ -78,8 +79,15 @@ impl Hands {
 
     fn begin(&self, tag: &str, question: &'static str) -> UnderWay<'_> {
         let what = (self.0.number, tag.to_owned(), question);
-        let first = self.world().state().services.under_way.insert(what.clone());
+        let (first, asked) = {
+            let mut state = self.world().state();
+            let first = state.services.under_way.insert(what.clone());
+            let asked = state.services.under_way.iter();
+            (first, asked.filter(|(life, _, what)| *life == self.0.number && *what == "start").count())
+        };
         self.world().check(first, || format!("{question} of {tag} twice at once by L{}", self.0.number));
+        let most = self.world().plan.settings.dispatch;
+        self.world().check(asked <= most, || format!("{asked} requests at once, and {most} may be"));
         UnderWay { world: self.world(), what }
     }
 
@@ -156,18 +164,50 @@ impl Hands {
         }
     }
 
-    /// What the service says: a job that it refuses does not come to be.
-    fn answer(&self, request: &TaskRequest, tag: &str, refused: Option<&str>) -> Answer {
-        let mut state = self.world().state();
-        if let Some(error) = refused {
-            state.truth.report(tag, failed(Some(error)));
-            let stage = if pattern(request) == Pattern::RequestResponse { Stage::Run } else { Stage::Submit };
-            return Answer::Failed { error: error.into(), cause: None, stage };
+    /// What the service will do with a request.
+    fn says(&self, request: &TaskRequest) -> Says {
+        let world = self.world();
+        let mut state = world.state();
+        if let Some(scripted) = state.script.services.pop_front() {
+            return scripted;
         }
+        if world.is_quiet() {
+            return Says { late_ms: 0, acts: true, answer: Said::Yes };
+        }
+        let (faults, dice) = (&world.plan.services, &mut state.service_dice);
+        let late_ms = if dice.per_mille(faults.late) { dice.between(1, LATE_MS) } else { 0 };
+        if dice.per_mille(faults.never_answers) {
+            return Says { late_ms, acts: dice.per_mille(500), answer: Said::Nothing };
+        }
+        if dice.per_mille(faults.fails) {
+            let is_job = matches!(pattern(request), Pattern::Sync { .. });
+            let error = *dice.pick(&["Service.Busy", "Service.Down"]);
+            return Says { late_ms, acts: !is_job, answer: Said::Fails(error) };
+        }
+        Says { late_ms, acts: true, answer: Said::Yes }
+    }
+
+    fn is_unreachable(&self) -> bool {
+        let scripted = {
+            let mut state = self.world().state();
+            let left = state.script.unreachable;
+            state.script.unreachable = left.saturating_sub(1);
+            left > 0
+        };
+        scripted || self.chance(self.world().plan.services.unreachable)
+    }
+
+    fn fails(&self, request: &TaskRequest, tag: &str, error: &str) -> Answer {
+        self.world().state().truth.report(tag, failed(Some(error)));
+        let stage = if pattern(request) == Pattern::RequestResponse { Stage::Run } else { Stage::Submit };
+        Answer::Failed { error: error.into(), cause: None, stage }
+    }
+
+    fn succeeds(&self, request: &TaskRequest, tag: &str) -> Answer {
         let output = Payload::trusted(format!(r#"{{"done":"{}"}}"#, request.idempotency_key));
         match pattern(request) {
             Pattern::RequestResponse => {
-                state.truth.report(tag, succeeded(output.text()));
+                self.world().state().truth.report(tag, succeeded(output.text()));
                 Answer::Succeeded(output)
             }
             _ => Answer::Submitted(output),
@@ -187,30 +227,31 @@ impl Connector for Hands {
         world.check_result(self.check_request(&request, &tag));
         self.perhaps_die().await;
         self.pause().await;
-        if self.chance(world.plan.services.late) {
+        let says = self.says(&request);
+        if says.late_ms > 0 {
             world.saw("service.late");
-            let ms = world.state().service_dice.between(0, LATE_MS);
-            world.sleep_ms(ms).await;
+            world.sleep_ms(says.late_ms).await;
             self.0.go_on().await;
         }
-        let lost = self.chance(world.plan.services.never_answers);
-        let fails = self.chance(world.plan.services.fails);
-        let refused = fails.then(|| *world.state().service_dice.pick(&["Service.Busy", "Service.Down"]));
-        let is_job = matches!(pattern(&request), Pattern::Sync { .. });
-        if if lost { self.chance(500) } else { refused.is_none() || !is_job } {
+        if says.acts {
             self.effect(&request, &tag);
         }
-        if lost {
-            // The connection hangs until something on the way gives up.
-            world.saw("service.never answers");
-            world.quiet.pass().await;
-            self.0.go_on().await;
-            world.state().truth.report(&tag, failed(Some("Service.Lost")));
-            return Answer::Failed { error: "Service.Lost".into(), cause: None, stage: Stage::Run };
-        }
-        self.pause().await;
-        self.perhaps_die().await;
-        let answer = self.answer(&request, &tag, refused);
+        let answer = match says.answer {
+            Said::Nothing => {
+                world.saw("service.never answers");
+                world.quiet.pass().await;
+                self.0.go_on().await;
+                self.fails(&request, &tag, "Service.Lost")
+            }
+            said => {
+                self.pause().await;
+                self.perhaps_die().await;
+                match said {
+                    Said::Fails(error) => self.fails(&request, &tag, error),
+                    _ => self.succeeds(&request, &tag),
+                }
+            }
+        };
         world.note(&format!("L{life} hears of {tag}: {answer:?}"));
         answer
     }
@@ -220,7 +261,7 @@ impl Connector for Hands {
         let tag = tag(job.request.parameters.value()).unwrap_or_default().to_owned();
         let _under_way = self.begin(&tag, "follow");
         self.pause().await;
-        if self.chance(world.plan.services.unreachable) {
+        if self.is_unreachable() {
             world.saw("service.unreachable to follow");
             return Err(Unreachable("no route".into()));
         }
@@ -253,7 +294,7 @@ impl Connector for Hands {
         let waits = world.state().truth.task(&tag).is_none_or(|(_, _, task)| task.outcome.is_none());
         world.check(!waits, || format!("the job {tag} is cancelled while somebody waits for it"));
         self.pause().await;
-        if self.chance(world.plan.services.unreachable) {
+        if self.is_unreachable() {
             world.saw("service.unreachable to cancel");
             return Err(Unreachable("no route".into()));
         }

@@ -1,7 +1,6 @@
 //! The store as a process sees it: slow, failing before or after it has written, full, or the last thing the process
 //! ever asks. What it holds is in the world's own memory and outlives every process.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,33 +12,11 @@ use store::{
 };
 
 use crate::life::Life;
+use crate::script::Fate;
 use crate::world::World;
 
 /// How long a full disk stays full, in milliseconds.
 const FULL_MS: u64 = 3_000;
-
-/// What becomes of a commit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    Lands,
-    /// An error, and nothing was written.
-    ErrorBefore,
-    /// An error, and it was written all the same.
-    ErrorAfter,
-    Full,
-    /// The process dies before it is written.
-    DiesBefore,
-    /// The process dies before it hears that it was written.
-    DiesAfter,
-}
-
-/// Fates that a story has laid down; chance decides where there are none.
-#[derive(Default)]
-pub(crate) struct Script {
-    pub commits: VecDeque<Fate>,
-    /// So many reads fail.
-    pub failing_reads: u32,
-}
 
 pub(crate) struct FaultyStore(pub Arc<Life>);
 
@@ -79,12 +56,15 @@ impl FaultyStore {
             return Err(self.failed("read error"));
         }
         let answer = work.await;
+        let ms = self.world().state().script.slow_reads.pop_front().unwrap_or_default();
+        self.world().sleep_ms(ms).await;
         self.pause().await;
         self.world().note(&format!("L{} store {what}", self.0.number));
         answer
     }
 
-    fn fate(&self, turns: usize) -> Fate {
+    /// What becomes of a write, and how long it takes.
+    fn fate(&self, turns: usize) -> (Fate, u64) {
         let (world, now) = (self.world(), self.world().now_ms());
         let mut state = world.state();
         // Only turns have scripted fates: what a story says is about them.
@@ -94,11 +74,11 @@ impl FaultyStore {
             return fate;
         }
         if world.is_quiet() {
-            return Fate::Lands;
+            return (Fate::Lands, 0);
         }
         let (store, crashes) = (&world.plan.store, &world.plan.crashes);
         if now < state.full_until_ms {
-            return Fate::Full;
+            return (Fate::Full, 0);
         }
         let chances = [
             (store.error_before, Fate::ErrorBefore),
@@ -112,13 +92,15 @@ impl FaultyStore {
         if fate == Fate::Full {
             state.full_until_ms = now + FULL_MS;
         }
-        fate
+        (fate, 0)
     }
 
     /// Something that is written: `land` writes it.
     async fn write<T>(&self, what: &str, turns: usize, land: impl Future<Output = Result<T>>) -> Result<T> {
         self.pause().await;
-        let fate = self.fate(turns);
+        let (fate, ms) = self.fate(turns);
+        self.world().sleep_ms(ms).await;
+        self.0.go_on().await;
         match fate {
             Fate::ErrorBefore => return Err(self.failed("error before")),
             Fate::Full => {

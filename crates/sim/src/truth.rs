@@ -14,6 +14,9 @@ use crate::life::Life;
 use crate::programs;
 use crate::world::State;
 
+/// How late a timer may be where nothing goes wrong, in milliseconds.
+const LATE_MS: i64 = 20;
+
 /// All logs.
 #[derive(Default)]
 pub(crate) struct Truth {
@@ -169,7 +172,7 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
     let latest = state.latest_wall;
     let truth = &mut state.truth;
     let log = truth.logs.get_mut(&key).expect("begun");
-    log.check_waits(&record)?;
+    log.check_waits(&record, life.world.plan.calm)?;
     let execution = &log.execution;
     if record.at < execution.last_at || record.at > latest {
         return Err(format!("{} at {} after {}", name(&record.body), record.at, execution.last_at));
@@ -199,8 +202,9 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
                 false => (started, task.timeout_seconds),
             };
             let due = from + seconds.ok_or("a timeout that nobody asked for")? as i64 * 1000;
-            if record.at < due {
-                return Err(format!("task {id} times out {} ms early", due - record.at));
+            let late = record.at - due;
+            if late < 0 || life.world.plan.calm && late > LATE_MS {
+                return Err(format!("task {id} times out {late} ms late"));
             }
         }
         task.outcome = Some(outcome);
@@ -215,8 +219,9 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
         }
         Body::ExecutionTimedOut(_) => {
             let deadline = execution.deadline(&log.program).ok_or("no TimeoutSeconds")?;
-            if record.at < deadline {
-                return Err(format!("the execution times out {} ms early", deadline - record.at));
+            let late = record.at - deadline;
+            if late < 0 || life.world.plan.calm && late > LATE_MS {
+                return Err(format!("the execution times out {late} ms late"));
             }
         }
         _ => {}
@@ -254,17 +259,17 @@ impl Log {
     }
 
     /// A Wait state and the pause before a retry end when their time has come.
-    fn check_waits(&mut self, record: &Record) -> Result<(), String> {
+    fn check_waits(&mut self, record: &Record, calm: bool) -> Result<(), String> {
         let frame = record.frame;
         match &record.body {
             Body::WaitUntil { until } | Body::RetryScheduled { until, .. } => {
                 self.waits.insert(frame, *until);
             }
             Body::StateExited { .. } | Body::TaskScheduled(_) | Body::RegionStarted { .. } => {
-                if let Some(until) = self.waits.remove(&frame)
-                    && record.at < until
-                {
-                    return Err(format!("{} comes {} ms early", name(&record.body), until - record.at));
+                let Some(until) = self.waits.remove(&frame) else { return Ok(()) };
+                let late = record.at - until;
+                if late < 0 || calm && late > LATE_MS {
+                    return Err(format!("{} comes {late} ms late", name(&record.body)));
                 }
             }
             Body::StateEntered { .. } | Body::StateAborted | Body::RegionAborted => {

@@ -15,8 +15,8 @@ use crate::gate::Gate;
 use crate::life::Life;
 use crate::model::Model;
 use crate::plan::Plan;
+use crate::script::Script;
 use crate::services::Services;
-use crate::store::Script;
 use crate::transcript::Transcript;
 use crate::truth::Truth;
 
@@ -188,7 +188,7 @@ impl World {
     pub fn somebody(&self) -> Option<(Arc<Life>, Engine)> {
         let mut state = self.state();
         let living: Vec<_> = state.owners.lives.iter().filter(|(life, _)| !life.is_dead()).cloned().collect();
-        let pick = state.client_dice.per_mille(300);
+        let pick = !self.plan.scripted && state.client_dice.per_mille(300);
         if living.len() > 1 && pick {
             let at = state.client_dice.below(living.len());
             return Some(living[at].clone());

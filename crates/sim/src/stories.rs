@@ -1,0 +1,273 @@
+//! Stories: worlds in which nothing happens by chance. Each is what a seed has found, in its smallest form; the model
+//! and the ending judge it as they judge every world.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use machine::Status;
+
+use crate::clients::{
+    Operation, describe_machine_named, describe_named, machine_arn, send, start_named, stop_named, update_named,
+};
+use crate::plan::Plan;
+use crate::programs::INPUTS;
+use crate::script::{Fate, Said, Says};
+use crate::services::Token;
+use crate::world::World;
+use crate::{Report, ending, house, simulate, workers};
+
+const LANDS: (Fate, u64) = (Fate::Lands, 0);
+
+/// A world with one process and all state machines, in which `act` happens and which then comes to its end.
+fn tell(change: impl FnOnce(&mut Plan), act: impl AsyncFnOnce(Arc<World>)) -> Report {
+    let mut plan = Plan::quiet(0);
+    plan.scripted = true;
+    change(&mut plan);
+    let report = simulate(plan, true, async |world| {
+        assert!(house::start(&world).await);
+        house::furnish(&world).await;
+        act(world.clone()).await;
+        ending::settle(&world).await;
+    });
+    assert_eq!(report.violation, None, "{}", report.transcript);
+    report
+}
+
+fn is_over(report: &Report, times: u64) {
+    let ends = ["Succeeded", "Failed", "Aborted", "TimedOut"];
+    let ended: u64 = ends.iter().filter_map(|end| report.seen.get(&format!("record.Execution{end}"))).sum();
+    assert_eq!(ended, times, "{}", report.transcript);
+}
+
+fn seen(report: &Report, what: &str) -> u64 {
+    report.seen.get(what).copied().unwrap_or_default()
+}
+
+fn execution(machine: &str) -> String {
+    engine::arn::execution_arn(&machine_arn(machine), "e")
+}
+
+async fn start(world: &World, machine: &str) -> bool {
+    start_named(world, machine, "e", INPUTS[0]).await
+}
+
+fn fates(world: &World, fates: impl IntoIterator<Item = (Fate, u64)>) {
+    world.state().script.commits.extend(fates);
+}
+
+fn says(world: &World, late_ms: u64, acts: bool, answer: Said) {
+    world.state().script.services.push_back(Says { late_ms, acts, answer });
+}
+
+fn last_token(world: &World) -> Token {
+    world.state().services.tokens.last().expect("somebody was given a token").clone()
+}
+
+fn kill_owner(world: &World) {
+    let (life, _) = world.owner().expect("one lives");
+    house::kill(world, &life);
+}
+
+#[test]
+fn a_start_of_unknown_fate_goes_on() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            fates(&world, [(Fate::ErrorAfter, 0)]);
+            assert!(!start(&world, "calls").await, "nobody is told that it landed");
+        },
+    );
+    is_over(&report, 1);
+}
+
+#[test]
+fn an_end_of_unknown_fate_is_shown_to_all() {
+    tell(
+        |_| {},
+        async |world| {
+            start(&world, "far").await;
+            world.sleep_ms(1_000).await;
+            fates(&world, [(Fate::ErrorAfter, 0)]);
+            stop_named(&world, &execution("far"), true).await;
+            world.sleep_ms(2_000).await;
+            assert_eq!(describe_named(&world, &execution("far"), true).await, Some(Status::Aborted));
+            // The model knows when it was stopped.
+            stop_named(&world, &execution("far"), true).await;
+        },
+    );
+}
+
+#[test]
+fn a_full_disk_asks_no_service_twice() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 100, true, Said::Yes);
+            fates(&world, [LANDS]);
+            fates(&world, [(Fate::Full, 0); 30]);
+            start(&world, "message").await;
+            world.sleep_ms(600_000).await;
+        },
+    );
+    assert_eq!(seen(&report, "service.asked") + seen(&report, "service.resent"), 1);
+    is_over(&report, 1);
+}
+
+#[test]
+fn a_success_that_finds_the_history_full_is_not_taken() {
+    let report = tell(
+        |plan| plan.settings.limits.events = 6,
+        async |world| {
+            start(&world, "patient-callback").await;
+            world.sleep_ms(100).await;
+            send(&world, &last_token(&world), Operation::Success).await;
+        },
+    );
+    assert_eq!((seen(&report, "op.success"), seen(&report, "op.success late")), (0, 1));
+    assert_eq!(seen(&report, "record.ExecutionFailed"), 1);
+}
+
+#[test]
+fn a_request_that_may_have_been_sent_says_so() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 0, true, Said::Nothing);
+            // The news that it was sent are still under way when the process dies.
+            fates(&world, [LANDS, (Fate::DiesBefore, 100)]);
+            start(&world, "message").await;
+            world.sleep_ms(1_000).await;
+            assert!(house::take(&world).await);
+        },
+    );
+    assert_eq!((seen(&report, "service.asked"), seen(&report, "service.resent")), (1, 1));
+}
+
+#[test]
+fn the_job_of_a_request_that_was_refused_the_second_time_is_stopped() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 0, true, Said::Nothing);
+            start(&world, "job").await;
+            world.sleep_ms(100).await;
+            kill_owner(&world);
+            says(&world, 500, false, Said::Fails("Service.Busy"));
+            world.state().script.unreachable = 2;
+            assert!(house::take(&world).await);
+            world.sleep_ms(100).await;
+            stop_named(&world, &execution("job"), true).await;
+        },
+    );
+    assert_eq!(seen(&report, "service.cancelled"), 1);
+}
+
+#[test]
+fn a_job_that_is_submitted_and_stopped_in_one_turn_is_paid_for() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 10, true, Said::Yes);
+            // While the news of the start are written, the submission and the stop come in.
+            fates(&world, [LANDS, (Fate::Lands, 100)]);
+            start(&world, "job").await;
+            world.sleep_ms(50).await;
+            stop_named(&world, &execution("job"), true).await;
+        },
+    );
+    assert_eq!(seen(&report, "record.TaskSubmitted"), 1);
+    assert_eq!((seen(&report, "service.cancelled"), seen(&report, "record.Settled")), (1, 1));
+}
+
+#[test]
+fn one_stops_a_job_of_which_two_know() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 10, true, Said::Yes);
+            // The turn that takes the submission and the stop lands, and nobody hears of it.
+            fates(&world, [LANDS, (Fate::Lands, 100), (Fate::ErrorAfter, 0)]);
+            start(&world, "job").await;
+            world.sleep_ms(50).await;
+            stop_named(&world, &execution("job"), true).await;
+        },
+    );
+    assert_eq!(seen(&report, "record.Settled"), 1);
+}
+
+#[test]
+fn who_has_lost_the_store_hands_nothing_out() {
+    tell(
+        |_| {},
+        async |world| {
+            let activity = workers::activity_arn("patient");
+            start(&world, "patient-work").await;
+            let (old, engine) = world.owner().expect("one lives");
+            assert!(house::take(&world).await);
+            assert!(old.superseded.load(Ordering::Relaxed));
+            let token = workers::poll(&world, "patient", 1, 1_000).await;
+            for _ in 0..3 {
+                let work = engine.get_activity_task(&activity, None, Duration::from_secs(1)).await;
+                assert!(!matches!(work, Ok(Some(_))), "handed out twice: {work:?}");
+            }
+            send(&world, &token.expect("the owner hands it out"), Operation::Success).await;
+        },
+    );
+}
+
+#[test]
+fn a_worker_who_goes_leaves_the_task_to_the_next_one() {
+    for leaves_after in [0, 50, 99] {
+        tell(
+            |_| {},
+            async |world| {
+                let activity = workers::activity_arn("patient");
+                let (_, engine) = world.owner().expect("one lives");
+                let poll = engine.get_activity_task(&activity, None, Duration::from_secs(10));
+                let leaves = Duration::from_millis(100 + leaves_after);
+                // It is being written that the task is handed out when the worker leaves.
+                fates(&world, [(Fate::Lands, 100), (Fate::Lands, 100)]);
+                let (gone, _) = tokio::join!(tokio::time::timeout(leaves, poll), start(&world, "patient-work"));
+                assert!(gone.is_err(), "after {leaves:?}");
+                assert!(workers::poll(&world, "patient", 1, 1_000).await.is_some());
+            },
+        );
+    }
+}
+
+#[test]
+fn an_execution_that_cannot_be_read_is_looked_for_again() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            says(&world, 0, true, Said::Nothing);
+            start(&world, "message").await;
+            world.sleep_ms(100).await;
+            kill_owner(&world);
+            assert!(house::take(&world).await);
+            world.state().script.failing_reads = 5;
+            world.sleep_ms(60_000).await;
+        },
+    );
+    is_over(&report, 1);
+}
+
+#[test]
+fn a_slow_reader_does_not_bring_back_what_was_changed() {
+    tell(
+        |_| {},
+        async |world| {
+            kill_owner(&world);
+            assert!(house::take(&world).await);
+            world.sleep_ms(1_000).await;
+            world.state().script.slow_reads.push_back(100);
+            let change = async {
+                world.sleep_ms(50).await;
+                update_named(&world, "calls").await;
+            };
+            tokio::join!(describe_machine_named(&world, "calls"), change);
+            describe_machine_named(&world, "calls").await;
+        },
+    );
+}
