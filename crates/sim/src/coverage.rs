@@ -42,6 +42,7 @@ pub const EXPECTED: &[&str] = &[
     "op.update",
     "process.cannot start",
     "process.lives",
+    "process.shut down",
     "record.DebtIncurred",
     "record.ExecutionAborted",
     "record.ExecutionFailed",

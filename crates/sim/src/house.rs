@@ -111,16 +111,21 @@ pub(crate) async fn take(world: &Arc<World>) -> bool {
     lives
 }
 
-/// Processes that die by themselves.
+/// Processes that die by themselves, or are ended with notice.
 pub(crate) async fn crash(world: Arc<World>) {
     let mean = world.plan.crashes.every_ms;
     while mean > 0 && !world.is_quiet() {
         let pause = world.state().client_dice.between(0, 2 * mean);
         world.sleep_ms(pause).await;
-        if let Some((life, _)) = world.owner().filter(|_| !world.is_quiet()) {
+        let Some((life, engine)) = world.owner().filter(|_| !world.is_quiet()) else { continue };
+        if world.state().client_dice.per_mille(300) {
+            world.note(&format!("L{} is shut down", life.number));
+            world.saw("process.shut down");
+            life.while_alive(engine.shutdown()).await;
+        } else {
             world.saw("crash.by itself");
-            kill(&world, &life);
         }
+        kill(&world, &life);
     }
 }
 

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Once};
 
 pub use coverage::{EXPECTED, missing};
-pub use plan::{Crashes, Plan, ServiceFaults, StoreFaults};
+pub use plan::{Crashes, Plan, Plant, ServiceFaults, StoreFaults};
 
 use crate::world::World;
 

@@ -30,6 +30,20 @@ pub struct Plan {
     /// The mean time between two settings of a living process's clock; 0: nobody does.
     pub clock_set_every_ms: u64,
     pub settings: Settings,
+    pub plant: Option<Plant>,
+}
+
+/// A lie that no store may tell: worlds that hold one must not come to a good end, or nothing is proved by those that do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Plant {
+    /// Now and then a commit is acknowledged and not written.
+    ForgetsCommits,
+    /// Who has lost the store may write all the same.
+    IgnoresFences,
+    /// Work in flight is not found after a restart.
+    ForgetsWork,
+    /// Now and then the last chunk of a log is not read.
+    ReadsOldLogs,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -119,6 +133,7 @@ impl Plan {
             clock_jump_ms: 0,
             clock_set_every_ms: 0,
             settings: Settings::default(),
+            plant: None,
         }
     }
 

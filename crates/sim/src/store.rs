@@ -12,6 +12,7 @@ use store::{
 };
 
 use crate::life::Life;
+use crate::plan::Plant;
 use crate::script::Fate;
 use crate::world::World;
 
@@ -121,6 +122,11 @@ impl FaultyStore {
         answer
     }
 
+    /// Whether the store tells this lie now.
+    fn lies(&self, plant: Plant) -> bool {
+        self.world().plan.plant == Some(plant) && self.world().state().store_dice.per_mille(20)
+    }
+
     async fn die(&self, how: &str) {
         self.world().note(&format!("L{} {how}", self.0.number));
         self.world().saw(format!("crash.{how}"));
@@ -129,7 +135,14 @@ impl FaultyStore {
     }
 
     /// The turns, and what the world sees of those that land.
-    async fn land(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {
+    async fn land(&self, mut turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {
+        if self.lies(Plant::ForgetsCommits) {
+            return Ok(vec![Outcome::Committed; turns.len()]);
+        }
+        let newest = self.world().state().owners.fence;
+        if let (Some(Plant::IgnoresFences), Some(newest)) = (self.world().plan.plant, newest) {
+            turns.iter_mut().for_each(|(fence, _)| *fence = newest);
+        }
         let outcomes = self.world().store.commit(turns.clone()).await?;
         for ((_, commit), outcome) in turns.iter().zip(&outcomes) {
             let world = self.world();
@@ -165,7 +178,9 @@ impl Store for FaultyStore {
     async fn acquire(&self, shard: u16, node: &str) -> Result<Option<Fence>> {
         let take = async {
             let fence = self.world().store.acquire(shard, node).await;
-            for (life, _) in &self.world().state().owners.lives {
+            let owners = &mut self.world().state().owners;
+            owners.fence = fence.clone().ok().flatten();
+            for (life, _) in &owners.lives {
                 life.superseded.store(true, Ordering::Relaxed);
             }
             fence
@@ -178,7 +193,11 @@ impl Store for FaultyStore {
     }
 
     async fn load(&self, key: ExecutionKey, from_seq: u32) -> Result<Vec<StoredChunk>> {
-        self.read(&format!("load {key} {from_seq}"), self.world().store.load(key, from_seq)).await
+        let mut chunks = self.read(&format!("load {key} {from_seq}"), self.world().store.load(key, from_seq)).await?;
+        if chunks.len() > 1 && self.lies(Plant::ReadsOldLogs) {
+            chunks.pop();
+        }
+        Ok(chunks)
     }
 
     async fn load_ends(&self, key: ExecutionKey) -> Result<Vec<StoredChunk>> {
@@ -218,7 +237,8 @@ impl Store for FaultyStore {
     }
 
     async fn hot(&self, fence: &Fence, after: Option<ExecutionKey>, limit: usize) -> Result<Vec<ExecutionKey>> {
-        self.read("hot", self.world().store.hot(fence, after, limit)).await
+        let hot = self.read("hot", self.world().store.hot(fence, after, limit)).await?;
+        Ok(if self.world().plan.plant == Some(Plant::ForgetsWork) { Vec::new() } else { hot })
     }
 
     async fn last_number(&self, fence: &Fence) -> Result<u64> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use machine::{TaskId, Timestamp};
-use store::{ExecutionKey, MemoryStore};
+use store::{ExecutionKey, Fence, MemoryStore};
 use tokio::time::Instant;
 
 use crate::dice::Dice;
@@ -71,6 +71,8 @@ pub(crate) struct Owners {
     pub skew_ms: i64,
     /// One is being started.
     pub taking: bool,
+    /// As the store gave it out last.
+    pub fence: Option<Fence>,
 }
 
 impl World {
