@@ -132,6 +132,7 @@ impl Engine {
             Err(Lost::NameTaken) => refuse_all(replies, || Error::Internal("the name is taken".into())),
             Err(Lost::Other(error)) => {
                 // What the store holds now is not known: the next turn loads the log anew.
+                slot.forget_description();
                 tracing::error!(execution = %slot.key, %error, "a turn was lost");
                 refuse_all(replies, || Error::Internal(error.to_string()));
                 self.look_again(slot);

@@ -84,6 +84,11 @@ impl Slot {
         self.lock().description = Some(description);
     }
 
+    /// What has been committed is not known any more: who looks must ask the store.
+    pub fn forget_description(&self) {
+        self.lock().description = None;
+    }
+
     pub fn put_back(&self, live: Box<Live>) {
         self.lock().live = Some(live);
     }
