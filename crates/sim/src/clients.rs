@@ -99,6 +99,11 @@ impl Call {
         Some(Call { life, engine, what, asked: Asked { operation, stale: false }, wall })
     }
 
+    /// Whether the process that answered had lost the store.
+    pub fn is_stale(&self) -> bool {
+        self.asked.stale
+    }
+
     /// Its answer; `None` where nobody hears it. Errors that say that the world is unwell are judged here.
     pub async fn hear<T: std::fmt::Debug>(
         &mut self,

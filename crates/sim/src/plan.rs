@@ -81,6 +81,13 @@ pub struct ServiceFaults {
     pub twice: u32,
 }
 
+impl StoreFaults {
+    /// Whether it ever tells of an error.
+    pub fn fails(&self) -> bool {
+        self.error_before + self.error_after + self.read_error + self.full > 0
+    }
+}
+
 impl Plan {
     pub fn of(seed: u64) -> Plan {
         let mut dice = Dice::new(seed, "plan");
@@ -144,7 +151,7 @@ impl Plan {
             && crashes.every_ms == 0
             && crashes.before_commit + crashes.after_commit + crashes.in_call == 0
             && crashes.two_owners_every_ms == 0
-            && self.store.error_before + self.store.error_after + self.store.read_error + self.store.full == 0
+            && !self.store.fails()
     }
 }
 

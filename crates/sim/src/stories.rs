@@ -99,6 +99,21 @@ fn an_end_of_unknown_fate_is_shown_to_all() {
 }
 
 #[test]
+fn what_the_store_has_shown_is_not_taken_back_by_memory() {
+    tell(
+        |_| {},
+        async |world| {
+            start(&world, "far").await;
+            world.sleep_ms(1_000).await;
+            // The end lands and nobody hears of it; the list is read from the store, and then the memory is asked.
+            fates(&world, [(Fate::ErrorAfter, 0)]);
+            stop_named(&world, &execution("far"), true).await;
+            assert_eq!(describe_named(&world, &execution("far"), true).await, Some(Status::Aborted));
+        },
+    );
+}
+
+#[test]
 fn a_full_disk_asks_no_service_twice() {
     let report = tell(
         |_| {},
