@@ -1,6 +1,7 @@
 //! The catalogue: state machines and activities, their tags, and the names they may have.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use asl::CheckOptions;
 use serde::Serialize;
@@ -256,33 +257,49 @@ impl Engine {
         Err(Error::Internal(format!("{machine} is changed too often at once")))
     }
 
-    /// Takes a machine that is `DELETING` away when nothing runs any more.
+    /// Takes a machine that is `DELETING` away when nothing runs any more; later, where the store is unwell.
     pub(crate) async fn delete_when_idle(&self, machine: &str) {
-        let Ok(parsed) = Arn::parse(machine) else { return };
-        match self.store.has_running(machine).await {
-            Ok(false) => {}
-            Ok(true) => return,
-            Err(error) => return tracing::warn!(machine, %error, "a state machine cannot be deleted yet"),
-        }
-        let gone = |kind, scope: String, name: &str| ItemChange::Delete {
-            kind,
-            scope,
-            name: name.into(),
-            expect: Expect::Any,
+        const PAUSE: Duration = Duration::from_secs(5);
+        let Err(error) = self.delete_if_idle(machine).await else { return };
+        tracing::warn!(machine, %error, "a state machine cannot be deleted yet");
+        let (engine, machine) = (self.clone(), machine.to_owned());
+        tokio::spawn(async move {
+            tokio::time::sleep(PAUSE).await;
+            while !engine.is_stopping() && engine.delete_if_idle(&machine).await.is_err() {
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+
+    async fn delete_if_idle(&self, machine: &str) -> Result<()> {
+        let found = match self.stored_machine(machine).await {
+            Err(Error::StateMachineDoesNotExist(_)) => {
+                self.machines.lock().expect("no panic while held").pop(machine);
+                None
+            }
+            found => Some(found?),
         };
-        let changes = vec![
-            gone(ItemKind::Machine, scope(parsed.account, parsed.region), parsed.rest),
-            gone(ItemKind::Setting, DELETING.into(), machine),
-        ];
-        match self.store.change_items(changes, Vec::new()).await {
-            Ok(Changed::Done(revisions)) => {
-                let revision = revisions.first().copied().unwrap_or_default();
+        // It may have gone unheard, and another one may have been created in its place.
+        if let Some((revision, found)) = found.filter(|(_, found)| found.status == MachineStatus::Deleting) {
+            if self.store.has_running(machine).await? {
+                return Ok(());
+            }
+            let parsed = Arn::parse(machine)?;
+            let gone = |kind, scope: String, name: &str, expect| {
+                let name = name.to_owned();
+                ItemChange::Delete { kind, scope, name, expect }
+            };
+            let place = scope(parsed.account, parsed.region);
+            let changes = vec![
+                gone(ItemKind::Machine, place, &found.name, Expect::Revision(revision)),
+                gone(ItemKind::Setting, DELETING.into(), machine, Expect::Any),
+            ];
+            if let Changed::Done(_) = self.store.change_items(changes, Vec::new()).await? {
                 self.cache(machine, CachedMachine { revision, machine: None });
             }
-            Ok(Changed::Conflict { .. }) => {}
-            Err(error) => return tracing::warn!(machine, %error, "a state machine cannot be deleted yet"),
         }
         self.deleting.lock().expect("no panic while held").remove(machine);
+        Ok(())
     }
 
     /// The text of a definition.

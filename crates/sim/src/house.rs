@@ -8,7 +8,7 @@ use engine::{Engine, Error};
 
 use crate::life::Life;
 use crate::model::CREATED_WITH;
-use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS};
+use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS, Definition};
 use crate::services::Hands;
 use crate::store::FaultyStore;
 use crate::world::World;
@@ -151,25 +151,25 @@ pub(crate) async fn usurp(world: Arc<World>) {
     }
 }
 
+pub(crate) fn creation(definition: &Definition) -> CreateStateMachine {
+    CreateStateMachine {
+        account: ACCOUNT.into(),
+        name: definition.name.into(),
+        definition: definition.text.into(),
+        role: CREATED_WITH.into(),
+        machine_type: MachineType::Standard,
+        logging: None,
+        tracing: None,
+        encryption: None,
+        tags: Vec::new(),
+    }
+}
+
 /// Creates what the operations need; asked again until it is acknowledged.
 pub(crate) async fn furnish(world: &World) {
     for definition in DEFINITIONS {
-        loop {
-            let request = CreateStateMachine {
-                account: ACCOUNT.into(),
-                name: definition.name.into(),
-                definition: definition.text.into(),
-                role: CREATED_WITH.into(),
-                machine_type: MachineType::Standard,
-                logging: None,
-                tracing: None,
-                encryption: None,
-                tags: Vec::new(),
-            };
-            if again(world, async |engine| engine.create_state_machine(request).await.map(drop)).await {
-                break;
-            }
-        }
+        let create = async |engine: Engine| engine.create_state_machine(creation(definition)).await.map(drop);
+        while !again(world, create).await {}
     }
     for activity in ACTIVITIES {
         while !again(world, async |engine| engine.create_activity(ACCOUNT, activity, Vec::new(), None).await.map(drop))

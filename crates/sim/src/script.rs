@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 pub(crate) struct Script {
     /// With how long each commit takes, in milliseconds.
     pub commits: VecDeque<(Fate, u64)>,
+    /// Of what is written beside turns: state machines, activities.
+    pub items: VecDeque<Fate>,
     /// How long it takes until what was read is heard, in milliseconds.
     pub slow_reads: VecDeque<u64>,
     /// So many reads fail.

@@ -68,10 +68,10 @@ impl FaultyStore {
     fn fate(&self, turns: usize) -> (Fate, u64) {
         let (world, now) = (self.world(), self.world().now_ms());
         let mut state = world.state();
-        // Only turns have scripted fates: what a story says is about them.
-        if turns > 0
-            && let Some(fate) = state.script.commits.pop_front()
-        {
+        let script = &mut state.script;
+        let scripted =
+            if turns > 0 { script.commits.pop_front() } else { script.items.pop_front().map(|fate| (fate, 0)) };
+        if let Some(fate) = scripted {
             return fate;
         }
         if world.is_quiet() {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use engine::{Engine, Error};
 use machine::Status;
 
 use crate::clients::{
     Operation, describe_machine_named, describe_named, machine_arn, send, start_named, stop_named, update_named,
 };
 use crate::plan::Plan;
-use crate::programs::INPUTS;
+use crate::programs::{DEFINITIONS, INPUTS};
 use crate::script::{Fate, Said, Says};
 use crate::services::Token;
 use crate::world::World;
@@ -283,6 +284,53 @@ fn a_slow_reader_does_not_bring_back_what_was_changed() {
             };
             tokio::join!(describe_machine_named(&world, "calls"), change);
             describe_machine_named(&world, "calls").await;
+        },
+    );
+}
+
+/// Deletes the state machine `far` while an execution of it runs, stops that with whatever goes wrong, and then looks.
+fn tell_of_a_deletion(goes_wrong: impl FnOnce(&World), look: impl AsyncFnOnce(Arc<World>, Engine)) {
+    let mut plan = Plan::quiet(0);
+    plan.scripted = true;
+    let report = simulate(plan, true, async |world| {
+        assert!(house::start(&world).await);
+        house::furnish(&world).await;
+        start(&world, "far").await;
+        world.sleep_ms(1_000).await;
+        let (_, engine) = world.owner().expect("one lives");
+        engine.delete_state_machine(&machine_arn("far")).await.expect("the store is well");
+        assert!(engine.state_machine(&machine_arn("far")).await.is_ok(), "it goes when its last execution has ended");
+        goes_wrong(&world);
+        stop_named(&world, &execution("far"), true).await;
+        look(world, engine).await;
+    });
+    assert_eq!(report.violation, None, "{}", report.transcript);
+}
+
+#[test]
+fn a_deleted_state_machine_goes_also_when_the_store_was_unwell() {
+    tell_of_a_deletion(
+        // Whether it was the last execution cannot be read.
+        |world| world.state().script.failing_reads = 1,
+        async |world, engine| {
+            world.sleep_ms(60_000).await;
+            let gone = engine.state_machine(&machine_arn("far")).await;
+            assert!(matches!(gone, Err(Error::StateMachineDoesNotExist(_))), "{gone:?}");
+        },
+    );
+}
+
+#[test]
+fn a_state_machine_that_went_unheard_does_not_take_its_successor_along() {
+    tell_of_a_deletion(
+        |world| world.state().script.items.push_back(Fate::ErrorAfter),
+        async |world, engine| {
+            world.sleep_ms(1_000).await;
+            let far = DEFINITIONS.iter().find(|definition| definition.name == "far").expect("it is in the table");
+            engine.create_state_machine(house::creation(far)).await.expect("the name is free");
+            start_named(&world, "far", "f", INPUTS[0]).await;
+            world.sleep_ms(3_600_000).await;
+            assert!(engine.state_machine(&machine_arn("far")).await.is_ok(), "the new one stays");
         },
     );
 }
