@@ -19,9 +19,23 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn check(&self) -> Checked {
-        check(self.definition.get(), &CheckOptions { placeholders: self.placeholders, ..CheckOptions::default() })
+        self.check_text(self.definition.get())
+    }
+
+    fn check_text(&self, text: &str) -> Checked {
+        check(text, &CheckOptions { placeholders: self.placeholders, ..CheckOptions::default() })
+    }
+
+    /// With a resource that AWS calls where the linter did not look at it: see [`STAND_INS`].
+    fn with_a_resource(&self) -> String {
+        STAND_INS.iter().fold(self.definition.get().to_owned(), |text, stand_in| text.replace(stand_in, FUNCTION))
     }
 }
+
+/// Resources that linters let pass and AWS refuses (`Value is not a valid resource ARN`; it calls no Simple Workflow
+/// tasks). They are not what those definitions are about, so a function takes their place before they are judged.
+const STAND_INS: [&str; 3] = ["\"foo:bar\"", "\"a:b\"", "\"arn:aws:swf:us-east-1:123456789012:task:X\""];
+const FUNCTION: &str = "\"arn:aws:lambda:us-east-1:123456789012:function:f\"";
 
 fn entries() -> Vec<Entry<'static>> {
     include_str!("data/corpus.jsonl")
@@ -30,11 +44,16 @@ fn entries() -> Vec<Entry<'static>> {
         .collect()
 }
 
-const NO_ARN: &str = "its Resource is 'a:b', which AWS refuses: Value is not a valid resource ARN";
-const SWF: &str = "its Resource is a Simple Workflow task, which AWS does not call";
+const NO_ROLE: &str = "its Credentials have no RoleArn, which AWS demands";
 
 /// Annotated definitions whose verdict is another one here.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("asl-validator/valid-task-credentials.json", NO_ROLE),
+    ("statelint/task-with-credentials.json", NO_ROLE),
+    (
+        "statelint/states-array-invocation-leftpad.json",
+        "white space before a function's name is nothing that AWS was seen to refuse",
+    ),
     (
         "asl-validator/invalid-json-surround-syntax-extra-spaces.json",
         "a string that does not begin with {% is a string (recorded)",
@@ -54,30 +73,8 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "a state in it goes back to JSONPath, which AWS refuses (recorded)",
     ),
     ("asl-validator/valid-path-array-context.json", "Jayway, which AWS reads paths with, has no [(@.length-1)]"),
-    ("asl-validator/valid-task-credentials.json", SWF),
     ("asl-validator/valid-task-intrisic-function.json", "its Resource is an object for CloudFormation, not ASL"),
-    ("asl-validator/valid-task-parameters.json", SWF),
-    ("asl-validator/valid-task-timeout-jsonata.json", SWF),
-    ("statelint/backoff-with-backoffrate-decimal.json", NO_ARN),
-    ("statelint/backoff-with-backoffrate-integer.json", NO_ARN),
-    ("statelint/backoff-with-jitter-on-retry.json", NO_ARN),
-    ("statelint/states-array-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-array-invocation.json", NO_ARN),
-    ("statelint/states-encoding-decoding-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-format-invocation.json", NO_ARN),
-    ("statelint/states-hash-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-json-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-jsontostring-invocation.json", NO_ARN),
-    ("statelint/states-math-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-string-intrinsic-functions.json", NO_ARN),
-    ("statelint/states-stringtojson-invocation.json", NO_ARN),
-    ("statelint/states-uuid-intrinsic-functions.json", NO_ARN),
     ("statelint/succeed-with-comment-in-catcher.json", "AWS demands Parameters of lambda:invoke"),
-    ("statelint/task-with-credentials.json", NO_ARN),
-    ("statelint/task-with-dynamic-timeouts.json", NO_ARN),
-    ("statelint/task-with-parameters.json", NO_ARN),
-    ("statelint/task-with-resultpath.json", NO_ARN),
-    ("statelint/task-with-resultselector.json", NO_ARN),
 ];
 
 #[test]
@@ -87,7 +84,7 @@ fn annotated_definitions_get_their_verdict() {
     for entry in &entries() {
         let Some(annotated) = entry.valid else { continue };
         judged += 1;
-        let checked = entry.check();
+        let checked = entry.check_text(&entry.with_a_resource());
         let excepted = EXCEPTIONS.iter().any(|(id, _)| *id == entry.id);
         if (checked.is_valid() == annotated) == excepted {
             differing.push(format!("{} (annotated {annotated}): {:?}", entry.id, checked.diagnostics));

@@ -86,7 +86,8 @@ impl Computed {
     pub fn evaluate(&self, field: &str, env: &mut QueryEnv<'_>) -> Result<Payload, QueryError> {
         let made = match self {
             Computed::Literal(payload) => return Ok(payload.clone()),
-            Computed::Expression(expression) => expression.value(field, env)?,
+            // As deep as what it was taken from, or as the engine allows: as deep as data may be.
+            Computed::Expression(expression) => return expression.value(field, env),
             Computed::Object(_) | Computed::Array(_) => Payload::from(self.value(field, env)?),
         };
         if made.depth() > payload::MAX_DEPTH {

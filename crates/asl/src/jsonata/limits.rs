@@ -70,7 +70,7 @@ impl Default for Limits {
 }
 
 /// Steps that an expression with regular expressions has at first: each may be 1,024 backtrackings.
-const REGEX_STEPS: u64 = 10_000;
+const REGEX_STEPS: u64 = 8_000;
 
 /// What an item of an array or a field of an object counts.
 const ITEM_BYTES: u64 = 24;
@@ -79,10 +79,16 @@ const ITEM_BYTES: u64 = 24;
 const APPENDED_BYTES: u64 = 16;
 
 /// What an item counts that a function has made anew.
-const PIECE_BYTES: u64 = 64;
+const PIECE_BYTES: u64 = 96;
 
 /// Functions that make each item of their result anew.
 const PIECEWISE: [&str; 5] = ["split", "match", "spread", "zip", "partition"];
+
+/// Functions that make a text character by character, which takes a few times the work of copying it.
+const CHARWISE: [&str; 2] = ["pad", "replace"];
+
+/// What a byte of such a text counts.
+const CHARWISE_BYTES: u64 = 2;
 
 /// What a bare value counts in a copy of all that holds it.
 const COPIED_BYTES: u64 = 64;
@@ -275,6 +281,7 @@ impl Tracer for Meter {
             _ => ITEM_BYTES,
         };
         let size = match value.type_name() {
+            "string" if called(node).is_some_and(|name| CHARWISE.contains(&name)) => text_bytes(value) * CHARWISE_BYTES,
             "string" => text_bytes(value),
             "array" | "object" => CONTAINER_BYTES + items(value) * item_bytes,
             _ => return,
