@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-/// Folders that hold no sources of ours: builds, the environment of the Python tests, version control.
+/// What holds no sources of ours: builds, the environment of the Python tests, version control (a file in a worktree).
 const NOT_OURS: &[&str] = &["target", ".git", ".venv", "__pycache__", ".pytest_cache"];
 
 /// A place that breaks a rule.
@@ -100,10 +100,11 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result
     for entry in std::fs::read_dir(root.join(folder))? {
         let entry = entry?;
         let (path, kind) = (folder.join(entry.file_name()), entry.file_type()?);
+        if NOT_OURS.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
         if kind.is_dir() {
-            if !NOT_OURS.iter().any(|name| entry.file_name() == *name) {
-                walk(root, &path, files)?;
-            }
+            walk(root, &path, files)?;
         } else if kind.is_file() {
             files.push(path);
         }
