@@ -30,7 +30,7 @@ test: setup  ## format, lints, all Rust tests, then real AWS clients against the
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN_TESTS)
 	@if [ -d tests/wire ]; then \
-	  cargo build --locked -p cli && \
+	  cargo build --locked -p cli && cargo build --locked -p aws --example wire && \
 	  STEPWELL=$(abspath $(DEBUG)) .venv/bin/python -m pytest tests/wire; \
 	fi
 

@@ -102,6 +102,6 @@ def restore(service, model):
         for member in shape.get("members", {}).values():
             if member["shape"] in MEMBERS[service]:
                 member["queryName"] = MEMBERS[service][member["shape"]]
-    for operation in model["operations"].values():
+    for name, operation in model["operations"].items():
         if "output" in operation:
-            operation["output"]["resultWrapper"] = operation["name"] + "Result"
+            operation["output"]["resultWrapper"] = name + "Result"

@@ -45,6 +45,10 @@ pub struct Operation {
     pub host_prefix: Option<String>,
     /// Whether requests go without a signature.
     pub unsigned: bool,
+    /// Whether the service refuses a request without a checksum of its body.
+    pub checksum_required: bool,
+    /// The member that names the checksum's algorithm, where the operation takes one.
+    pub checksum_member: Option<String>,
 }
 
 /// Where in its service a shape is.
@@ -229,7 +233,7 @@ fn exception(shape: &Shape) -> Option<(&Shape, &ErrorTraits)> {
 }
 
 /// The name with its first letter in upper case.
-fn capitalised(name: &str) -> String {
+pub(crate) fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }

@@ -66,6 +66,7 @@ pub fn protocol_of(service: &Service, request: &Incoming<'_>) -> Option<Protocol
     let speaks_query = own == Protocol::Query || service.metadata.query_compatible;
     match own {
         Protocol::RestJson => Some(own),
+        Protocol::RestXml | Protocol::Ec2 | Protocol::Cbor => None,
         _ if kind.starts_with("application/x-amz-json-") => (own == Protocol::Json).then_some(own),
         _ if kind == "application/x-www-form-urlencoded" && speaks_query => Some(Protocol::Query),
         // Query calls may be plain links: all parameters in the query string.
@@ -84,6 +85,7 @@ pub fn decode_request<'s>(service: &'s Service, request: &Incoming<'_>) -> Resul
         Protocol::Json => decode_json(service, request),
         Protocol::Query => decode_query(service, request),
         Protocol::RestJson => decode_rest(service, request),
+        Protocol::RestXml | Protocol::Ec2 | Protocol::Cbor => Err(unknown_operation(protocol)),
     };
     match read {
         Ok((operation, params)) => {

@@ -15,6 +15,9 @@
 //! | `sqs:sendMessage`, `sns:publish`, FIFO | 3 times in all | sent again; the queue or topic drops it within five minutes, by the given deduplication id or the content |
 //! | `sqs:sendMessage`, `sns:publish`, standard | 3 times in all, where the first did nothing | sent again: two messages, with the same task token |
 //! | `lambda:invoke`, function ARNs | never | invoked again |
+//! | `dynamodb:getItem` | 3 times in all | read again |
+//! | `dynamodb:putItem`, `updateItem`, `deleteItem` | 3 times in all, where the first did nothing | done again |
+//! | `events:putEvents` | 3 times in all, where the first did nothing | put again: each event twice |
 //! | `aws-sdk:*`, reading or with a client token (the task's key is the token) | 3 times in all | called again, harmlessly |
 //! | `aws-sdk:*`, others | 3 times in all, where the first did nothing | called again |
 //!

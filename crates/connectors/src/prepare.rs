@@ -36,6 +36,7 @@ pub(crate) fn parameters(plan: &Plan, request: &TaskRequest) -> Result<Map<Strin
                 }
             }
             Prepare::MarkContainer => mark(&mut parameters, &request.idempotency_key),
+            Prepare::Origin(name) => originate(&mut parameters, name, &request.execution_arn),
         }
     }
     Ok(parameters)
@@ -69,6 +70,21 @@ fn mark(parameters: &mut Map<String, Value>, key: &str) {
     }
 }
 
+/// As recorded: the state machine first. What is not of the expected type stays for the codec to refuse.
+fn originate(parameters: &mut Map<String, Value>, name: &str, execution: &str) {
+    let machine = execution.replacen(":execution:", ":stateMachine:", 1);
+    let machine = machine.rsplit_once(':').map_or(machine.as_str(), |(machine, _)| machine);
+    let Some(Value::Array(entries)) = parameters.get_mut(name) else { return };
+    for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
+        let resources = entry.entry("Resources").or_insert(Value::Null);
+        if resources.is_null() {
+            *resources = json!([]);
+        }
+        let Value::Array(resources) = resources else { continue };
+        resources.extend([Value::from(machine), Value::from(execution)]);
+    }
+}
+
 /// Whether a job that is described carries the mark of a task.
 pub(crate) fn is_marked(job: &Value, key: &str) -> bool {
     let environment = job.pointer("/Container/Environment").and_then(Value::as_array);
@@ -93,6 +109,16 @@ mod tests {
         assert_eq!(marked(json!({"ContainerOverrides": "x"})), r#"{"ContainerOverrides":"x"}"#);
         let job = json!({"Container": {"Environment": [{"Name": "STEPWELL_TASK", "Value": "k1"}]}});
         assert!(is_marked(&job, "k1") && !is_marked(&job, "k2") && !is_marked(&json!({}), "k1"));
+    }
+
+    #[test]
+    fn events_tell_where_they_are_from() {
+        let mut parameters = json!({"Entries": [{"Source": "s"}, {"Resources": ["r"]}, 7]});
+        originate(parameters.as_object_mut().unwrap(), "Entries", "arn:aws:states:r:0:execution:m:e");
+        assert_eq!(
+            parameters.to_string(),
+            r#"{"Entries":[{"Source":"s","Resources":["arn:aws:states:r:0:stateMachine:m","arn:aws:states:r:0:execution:m:e"]},{"Resources":["r","arn:aws:states:r:0:stateMachine:m","arn:aws:states:r:0:execution:m:e"]},7]}"#
+        );
     }
 
     #[test]

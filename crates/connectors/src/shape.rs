@@ -14,6 +14,9 @@ use crate::failure::Failure;
 use crate::plan::Plan;
 use crate::table::Shape;
 
+/// The bus took some of the events, and not all.
+const FAILED_ENTRY: &str = "EventBridge.FailedEntry";
+
 /// Where AWS has no name for an error of a function.
 const UNKNOWN: &str = "Lambda.Unknown";
 
@@ -22,6 +25,16 @@ pub(crate) fn result(plan: &Plan, answer: Answer) -> Result<Value, Failure> {
     match plan.row.result {
         Shape::Plain => Ok(answer.value),
         Shape::WithMetadata => Ok(with_metadata(&plan.service, plan.operation(), answer)),
+        Shape::Entries => match answer.value.get("FailedEntryCount").and_then(Value::as_u64) {
+            None | Some(0) => Ok(with_metadata(&plan.service, plan.operation(), answer)),
+            Some(_) => {
+                let mut told = answer.value;
+                if let Value::Object(told) = &mut told {
+                    told.sort_keys();
+                }
+                Err(Failure::new(FAILED_ENTRY, told.to_string()))
+            }
+        },
         Shape::Invocation | Shape::Payload => invocation(plan, answer),
     }
 }

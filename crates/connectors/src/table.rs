@@ -52,6 +52,8 @@ pub(crate) enum Prepare {
     Key(&'static str),
     /// The job can be recognised by its environment.
     MarkContainer,
+    /// The state machine and the execution are added to the `Resources` of each event in this list.
+    Origin(&'static str),
 }
 
 /// How an answer becomes a result.
@@ -61,6 +63,8 @@ pub(crate) enum Shape {
     Plain,
     /// With `SdkHttpMetadata` and `SdkResponseMetadata`, names in alphabetical order, times in milliseconds.
     WithMetadata,
+    /// The same of events that were put: one that the bus did not take fails the task.
+    Entries,
     /// The same of a function's invocation: the payload is JSON, and a function's error is the task's.
     Invocation,
     /// The payload of an invocation alone.
@@ -185,6 +189,75 @@ pub(crate) const ROWS: &[Row] = &[
         }),
     },
     Row {
+        service: "dynamodb",
+        action: "deleteItem",
+        api: "dynamodb",
+        voice: DYNAMODB,
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::ByOperation,
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "dynamodb",
+        action: "getItem",
+        api: "dynamodb",
+        voice: DYNAMODB,
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::ByOperation,
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "dynamodb",
+        action: "putItem",
+        api: "dynamodb",
+        voice: DYNAMODB,
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::ByOperation,
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "dynamodb",
+        action: "updateItem",
+        api: "dynamodb",
+        voice: DYNAMODB,
+        prepare: &[],
+        result: Shape::WithMetadata,
+        repeated: Repeated::ByOperation,
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
+        service: "events",
+        action: "putEvents",
+        api: "eventbridge",
+        voice: Voice::One {
+            prefix: "EventBridge",
+            service: "AmazonCloudWatchEvents",
+            base: "AmazonCloudWatchEventsException",
+        },
+        prepare: &[Prepare::Origin("Entries")],
+        result: Shape::Entries,
+        repeated: Repeated::Twice,
+        attempts: ATTEMPTS,
+        timeout: TIMEOUT,
+        to_queue_url: false,
+        job: None,
+    },
+    Row {
         service: "lambda",
         action: "invoke",
         api: "lambda",
@@ -283,6 +356,8 @@ pub(crate) const SDK: Row = Row {
     job: None,
 };
 
+const DYNAMODB: Voice = Voice::One { prefix: "DynamoDB", service: "AmazonDynamoDBv2", base: "AmazonDynamoDBException" };
+
 const LAMBDA: Voice = Voice::One { prefix: "Lambda", service: "AWSLambda", base: "AWSLambdaException" };
 
 /// The optimised integration of this name.
@@ -304,7 +379,7 @@ mod tests {
                 service.members(&input).iter().map(|member| member.pascal.clone()).collect::<Vec<_>>()
             };
             for step in row.prepare {
-                if let Prepare::Text(name) | Prepare::Key(name) = step {
+                if let Prepare::Text(name) | Prepare::Key(name) | Prepare::Origin(name) = step {
                     assert!(members(&operation.name).contains(&(*name).to_owned()), "{name}");
                 }
             }

@@ -81,6 +81,16 @@ impl Element {
         Ok(Element { name, attributes, ..Element::default() })
     }
 
+    /// An element with `child` alone in it.
+    pub fn around(child: Element) -> Element {
+        Element { children: vec![child], ..Element::default() }
+    }
+
+    /// Whether there is nothing but text in it.
+    pub fn is_leaf(&self) -> bool {
+        self.children.is_empty()
+    }
+
     pub fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
@@ -100,15 +110,37 @@ fn top(open: &mut [Element]) -> &mut Element {
 }
 
 /// A document that is being written.
-pub(super) struct XmlText(Writer<Vec<u8>>);
+pub(super) struct XmlText(Writer<Vec<u8>>, bool);
 
 impl XmlText {
     pub fn new() -> XmlText {
-        XmlText(Writer::new_with_indent(Vec::new(), b' ', INDENT))
+        XmlText(Writer::new_with_indent(Vec::new(), b' ', INDENT), true)
     }
 
     fn event(&mut self, event: Event<'_>) -> Result<(), CodecError> {
         self.0.write_event(event).map_err(|error| CodecError::malformed(error.to_string()))
+    }
+
+    /// Without the indentation and the last newline that AWS gives its answers.
+    pub fn compact() -> XmlText {
+        XmlText(Writer::new(Vec::new()), false)
+    }
+
+    pub fn open_with(
+        &mut self,
+        name: &str,
+        namespace: Option<&(Option<String>, String)>,
+        attributes: &[(&str, &str)],
+    ) -> Result<(), CodecError> {
+        let mut start = BytesStart::new(name);
+        if let Some((prefix, uri)) = namespace {
+            let attribute = prefix.as_ref().map_or_else(|| "xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
+            start.push_attribute((attribute.as_str(), uri.as_str()));
+        }
+        for attribute in attributes {
+            start.push_attribute(*attribute);
+        }
+        self.event(Event::Start(start))
     }
 
     pub fn open(&mut self, name: &str, namespace: Option<&str>) -> Result<(), CodecError> {
@@ -140,7 +172,9 @@ impl XmlText {
 
     pub fn finish(self) -> Bytes {
         let mut text = self.0.into_inner();
-        text.push(b'\n');
+        if self.1 {
+            text.push(b'\n');
+        }
         Bytes::from(text)
     }
 }

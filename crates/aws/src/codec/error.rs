@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::Element;
 use super::{CodecError, HttpResponse, Protocol, REQUEST_ID, header, json as json_codec, set_request_id};
-use crate::model::{ErrorTraits, Kind, Member, Service, Shape, Structure};
+use crate::model::{ErrorTraits, Kind, Member, Operation, Service, Shape, Structure};
 
 /// A service's error. It is kept small (boxes), because it is the error of many a `Result`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -79,11 +79,22 @@ impl ServiceError {
 }
 
 /// Reads an error answer. Whatever the answer is, there is an error at the end: proxies and load balancers answer too.
-pub(super) fn decode(protocol: Protocol, service: &Service, response: &HttpResponse) -> ServiceError {
+pub(super) fn decode(
+    protocol: Protocol,
+    service: &Service,
+    operation: &Operation,
+    response: &HttpResponse,
+) -> ServiceError {
     let mut error = match protocol {
-        Protocol::Json | Protocol::RestJson => from_json(response),
-        Protocol::Query => from_xml(response),
+        Protocol::Json | Protocol::RestJson => from_json(response, serde_json::from_slice(&response.body).ok()),
+        Protocol::Cbor => from_json(response, super::cbor::parse(&response.body).ok()),
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml => from_xml(response),
     };
+    // An answer to HEAD has no body to say more: what is missing is what the operation asks for.
+    if let (404, true, [missing]) = (response.status, response.body.is_empty(), &operation.errors[..]) {
+        error.code = service.shape(*missing).name.clone();
+        error.message = None;
+    }
     let known = service.exceptions().find(|(shape, traits)| {
         shape.name == error.code || [&traits.code, &traits.query_code].contains(&&Some(error.code.clone()))
     });
@@ -105,11 +116,22 @@ fn from_status(response: &HttpResponse) -> ServiceError {
     ServiceError::plain(response.status.to_string(), response.status, reason.unwrap_or_default())
 }
 
-fn from_json(response: &HttpResponse) -> ServiceError {
+/// Whether an answer of success is an error after all.
+pub(super) fn is_late(service: &Service, operation: &Operation, response: &HttpResponse) -> bool {
+    let output = operation.output.as_ref().and_then(|output| service.structure(output));
+    let streams = output.is_some_and(|output| {
+        output.payload.is_some_and(|payload| super::is_plain(service.kind(&output.members[payload].target)))
+    });
+    service.metadata.signing_name() == "s3"
+        && !streams
+        && Element::parse(&response.body).is_ok_and(|root| root.name == "Error")
+}
+
+fn from_json(response: &HttpResponse, body: Option<Value>) -> ServiceError {
     let mut error = from_status(response);
     let said = |name| response.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
-    let mut fields = match serde_json::from_slice(&response.body) {
-        Ok(Value::Object(fields)) => fields,
+    let mut fields = match body {
+        Some(Value::Object(fields)) => fields,
         _ => {
             let text = String::from_utf8_lossy(&response.body);
             if !text.trim().is_empty() && !text.trim_start().starts_with('<') {
@@ -169,7 +191,7 @@ pub(crate) fn encode(protocol: Protocol, service: &Service, error: &ServiceError
     let written = match protocol {
         Protocol::Json => to_json(service, error),
         Protocol::RestJson => to_rest_json(service, error),
-        Protocol::Query => to_xml(service, error, request_id),
+        Protocol::Query | Protocol::Ec2 | Protocol::RestXml | Protocol::Cbor => to_xml(service, error, request_id),
     };
     // Only a code that cannot be a header ends here; the body would say the same.
     let (mut headers, body) = written.unwrap_or_default();

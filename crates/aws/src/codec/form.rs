@@ -1,8 +1,10 @@
 //! Requests of the query protocol: a form with `Action`, `Version` and a dotted name for each value.
 //!
+//! EC2 has a dialect of its own: what it calls `instanceId` in answers is `InstanceId` here, and every list is flattened.
 //! Lists are counted from one, under `member` or the name of their element; maps are lists of entries; what is
 //! flattened leaves that word out. Answers are XML and live in `xml.rs`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -11,19 +13,20 @@ use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, time_format};
-use super::{CodecError, Dialect, HttpRequest, Wrong, descend, header, member_named, our_name};
-use crate::model::{Kind, Member, Operation, Ref, Service, TimestampFormat};
+use super::{CodecError, Dialect, HttpRequest, Protocol, Wrong, descend, header, member_named, our_name};
+use crate::model::{Kind, Member, Operation, Ref, Service, TimestampFormat, capitalised};
 
 /// More values than any AWS request has: the largest batches of SNS and SQS stay below a thousand.
 const MAX_PAIRS: usize = 20_000;
 
 pub(super) fn encode_request(
+    protocol: Protocol,
     service: &Service,
     operation: &Operation,
     params: Map<String, Value>,
     dialect: Dialect,
 ) -> Result<HttpRequest, CodecError> {
-    let mut form = Form { service, dialect, pairs: Vec::new() };
+    let mut form = Form { service, ec2: protocol == Protocol::Ec2, dialect, pairs: Vec::new() };
     form.push("Action", operation.name.clone());
     form.push("Version", service.metadata.api_version.clone());
     if let Some(input) = &operation.input {
@@ -53,6 +56,7 @@ pub(super) fn element_name(element: &Ref) -> Option<&str> {
 
 struct Form<'a> {
     service: &'a Service,
+    ec2: bool,
     dialect: Dialect,
     pairs: Vec<(String, String)>,
 }
@@ -60,6 +64,13 @@ struct Form<'a> {
 impl Form<'_> {
     fn push(&mut self, name: &str, value: String) {
         self.pairs.push((name.to_owned(), value));
+    }
+
+    fn name<'m>(&self, member: &'m Member) -> Cow<'m, str> {
+        match (self.ec2, &member.target.query, &member.target.wire) {
+            (true, None, Some(wire)) => Cow::Owned(capitalised(wire)),
+            _ => Cow::Borrowed(query_name(&member.target, &member.name)),
+        }
     }
 
     fn structure(
@@ -72,7 +83,7 @@ impl Form<'_> {
         for (name, value) in value {
             let member = member_named(members, &name, self.dialect)?;
             if !value.is_null() {
-                let prefix = join(prefix, query_name(&member.target, &member.name));
+                let prefix = join(prefix, &self.name(member));
                 self.value(&member.target, value, &prefix, depth).map_err(|error| error.at(name))?;
             }
         }
@@ -87,11 +98,14 @@ impl Form<'_> {
                 self.structure(&structure.members, value, prefix, depth)
             }
             (Kind::List { element, flattened }, Value::Array(items)) => {
-                if items.is_empty() {
+                if items.is_empty() && !self.ec2 {
                     self.push(prefix, String::new());
                     return Ok(());
                 }
-                let prefix = list_prefix(prefix, *flattened || reference.flattened, element);
+                let prefix = match self.ec2 {
+                    true => prefix.to_owned(),
+                    false => list_prefix(prefix, *flattened || reference.flattened, element),
+                };
                 for (at, item) in items.into_iter().enumerate() {
                     self.value(element, item, &format!("{prefix}.{}", at + 1), depth)
                         .map_err(|error| error.at(format!("[{at}]")))?;

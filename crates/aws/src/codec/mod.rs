@@ -3,6 +3,8 @@
 //! Each protocol is a file and works both ways: as the client ([`encode_request`], [`decode_response`]) and, through
 //! [`crate::server`], as the service. Values are JSON in one of two [`Dialect`]s. Nothing here opens a connection.
 
+mod cbor;
+mod checksum;
 mod document;
 pub mod error;
 mod form;
@@ -10,6 +12,7 @@ mod json;
 pub(crate) mod rest;
 pub(crate) mod route;
 mod scalar;
+mod usage;
 mod xml;
 
 use bytes::Bytes;
@@ -46,24 +49,38 @@ pub enum Protocol {
     Json,
     /// REST with JSON bodies: the operation is method and path.
     RestJson,
+    /// REST with XML bodies: S3, S3 Control, Route 53, CloudFront.
+    RestXml,
     /// A form with `Action` and dotted names, answered in XML.
     Query,
+    /// Query as EC2 speaks it: all lists flattened, names in a case of their own.
+    Ec2,
+    /// Smithy RPC v2: the operation in the path, a CBOR body.
+    Cbor,
 }
 
 impl Protocol {
-    /// The protocol that `service` is called with: its preferred one, else another of its list that is known here.
+    /// The protocol that `service` is called with: its preferred one. Where that is CBOR, JSON if the service has it as
+    /// well, because a JSON body can be read by whoever looks at the wire.
     pub fn of(service: &Service) -> Result<Protocol, CodecError> {
         let metadata = &service.metadata;
-        std::iter::once(&metadata.protocol)
-            .chain(&metadata.protocols)
-            .find_map(|name| match name.as_str() {
-                "json" => Some(Protocol::Json),
-                "rest-json" => Some(Protocol::RestJson),
-                "query" => Some(Protocol::Query),
-                _ => None,
-            })
-            .ok_or_else(|| CodecError::new(Wrong::Protocol(metadata.protocol.clone())))
+        let named = |name: &String| match name.as_str() {
+            "json" => Some(Protocol::Json),
+            "rest-json" => Some(Protocol::RestJson),
+            "rest-xml" => Some(Protocol::RestXml),
+            "query" => Some(Protocol::Query),
+            "ec2" => Some(Protocol::Ec2),
+            "smithy-rpc-v2-cbor" => Some(Protocol::Cbor),
+            _ => None,
+        };
+        let known = || std::iter::once(&metadata.protocol).chain(&metadata.protocols).filter_map(named);
+        let readable = known().find(|protocol| *protocol != Protocol::Cbor);
+        readable.or_else(|| known().next()).ok_or_else(|| unsupported(&metadata.protocol))
     }
+}
+
+fn unsupported(protocol: &str) -> CodecError {
+    CodecError::new(Wrong::Protocol(protocol.to_owned()))
 }
 
 /// An HTTP request without a host: what the codec knows of it.
@@ -180,13 +197,18 @@ pub fn encode_request_as(
     if operation.input.iter().chain(&operation.output).any(streams) {
         return Err(CodecError::new(Wrong::EventStream));
     }
+    let params = usage::prepare(service, params, dialect);
     let host_prefix = rest::host_prefix(service, operation, &params, dialect)?;
     let mut request = match protocol {
         Protocol::Json => json::encode_request(service, operation, params, dialect),
-        Protocol::RestJson => rest::encode_request(service, operation, params, dialect),
-        Protocol::Query => form::encode_request(service, operation, params, dialect),
+        Protocol::RestJson => rest::encode_request(rest::Bodies::Json, service, operation, params, dialect),
+        Protocol::RestXml => rest::encode_request(rest::Bodies::Xml, service, operation, params, dialect),
+        Protocol::Query | Protocol::Ec2 => form::encode_request(protocol, service, operation, params, dialect),
+        Protocol::Cbor => cbor::encode_request(service, operation, params, dialect),
     }?;
     request.host_prefix = host_prefix;
+    usage::finish(service, operation, &mut request)?;
+    checksum::add(service, operation, &mut request)?;
     Ok(request)
 }
 
@@ -210,12 +232,19 @@ pub fn decode_response_as(
 ) -> Result<Value, ResponseError> {
     // The SDKs' rule: redirects are not followed, they are errors.
     if response.status >= 300 {
-        return Err(ResponseError::Service(Box::new(error::decode(protocol, service, response))));
+        return Err(ResponseError::Service(Box::new(error::decode(protocol, service, operation, response))));
+    }
+    // S3 begins to answer before it is done, so a late error comes with a status of success.
+    if protocol == Protocol::RestXml && error::is_late(service, operation, response) {
+        let response = HttpResponse { status: 500, ..response.clone() };
+        return Err(ResponseError::Service(Box::new(error::decode(protocol, service, operation, &response))));
     }
     let value = match protocol {
         Protocol::Json => json::decode_response(service, operation, response, dialect),
-        Protocol::RestJson => rest::decode_response(service, operation, response, dialect),
-        Protocol::Query => xml::decode_response(service, operation, response, dialect),
+        Protocol::RestJson => rest::decode_response(rest::Bodies::Json, service, operation, response, dialect),
+        Protocol::RestXml => rest::decode_response(rest::Bodies::Xml, service, operation, response, dialect),
+        Protocol::Query | Protocol::Ec2 => xml::decode_response(service, operation, response, dialect),
+        Protocol::Cbor => cbor::decode_response(service, operation, response, dialect),
     }?;
     Ok(value)
 }
@@ -246,6 +275,8 @@ pub(crate) fn encode_result(
         Protocol::Json => json::encode_response(service, operation, result),
         Protocol::RestJson => rest::encode_response(service, operation, result),
         Protocol::Query => xml::encode_response(service, operation, result, request_id),
+        // Nobody here answers for a service that speaks one of these.
+        Protocol::RestXml | Protocol::Ec2 | Protocol::Cbor => Err(unsupported(&service.metadata.protocol)),
     }?;
     set_request_id(&mut response.headers, request_id);
     Ok(response)

@@ -1,6 +1,6 @@
 //! REST bindings: which member goes into the path, the query, a header, the status, and which is the body.
 //!
-//! The body of what is left is JSON here; a protocol with other bodies needs only its own writer and reader of bodies.
+//! The body of what is left is JSON or XML ([`Bodies`]).
 //! Read from the server's side, method and path find the operation.
 
 use base64::Engine;
@@ -11,19 +11,110 @@ use http::HeaderMap;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::json;
+use super::document::Element;
 use super::route::Found;
 use super::scalar::{Scalar, time_format};
-use super::{CodecError, Dialect, HttpRequest, HttpResponse, Wrong, header, is_plain, member_named, our_name};
+use super::{
+    CodecError, Dialect, HttpRequest, HttpResponse, Wrong, header, is_plain, json, member_named, our_name, xml,
+};
 use crate::model::{Kind, Location, Member, Operation, Ref, Service, Structure, TimestampFormat};
 
 /// What RFC 3986 leaves unreserved stays as it is in a path label.
 const LABEL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const GREEDY_LABEL: &AsciiSet = &LABEL.remove(b'/');
 
-const JSON: &str = "application/json";
+/// What bodies are written in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bodies {
+    Json,
+    Xml,
+}
+
+impl Bodies {
+    fn content_type(self) -> &'static str {
+        match self {
+            Bodies::Json => "application/json",
+            Bodies::Xml => "application/xml",
+        }
+    }
+
+    /// A body of all members that have no place elsewhere.
+    fn write(
+        self,
+        service: &Service,
+        input: &Ref,
+        value: Map<String, Value>,
+        dialect: Dialect,
+    ) -> Result<Bytes, CodecError> {
+        match self {
+            Bodies::Json => {
+                let members = service.members(input);
+                Ok(json::text(&Value::Object(json::structure_to_wire(service, members, value, dialect, 0)?)))
+            }
+            // What is not given has no element.
+            Bodies::Xml if value.is_empty() => Ok(Bytes::new()),
+            Bodies::Xml => {
+                let name = &service.shape(input.shape).name;
+                xml::body(service, input, name, Value::Object(value), dialect)
+            }
+        }
+    }
+
+    /// A body that is one member.
+    fn write_member(
+        self,
+        service: &Service,
+        member: &Member,
+        value: Value,
+        dialect: Dialect,
+    ) -> Result<Bytes, CodecError> {
+        match self {
+            Bodies::Json => Ok(json::text(&json::to_wire(service, &member.target, value, dialect, 0)?)),
+            Bodies::Xml => xml::body(service, &member.target, &member.name, value, dialect),
+        }
+    }
+
+    fn read_structure(
+        self,
+        service: &Service,
+        members: &[Member],
+        body: &[u8],
+        dialect: Dialect,
+    ) -> Result<Map<String, Value>, CodecError> {
+        match self {
+            Bodies::Json => {
+                let Value::Object(body) = json::parse(body)? else { return Err(CodecError::must_be("MAP")) };
+                json::structure_from_wire(service, members, body, dialect, 0)
+            }
+            Bodies::Xml if body.is_empty() => Ok(Map::new()),
+            Bodies::Xml => {
+                let root = Element::parse(body)?;
+                // S3 answers GetBucketLocation with the member itself.
+                let root = match members.iter().any(|member| wire_name(member) == root.name && root.is_leaf()) {
+                    true => Element::around(root),
+                    false => root,
+                };
+                xml::structure_from_xml(service, members, &root, dialect, 0)
+            }
+        }
+    }
+
+    fn read_member(
+        self,
+        service: &Service,
+        member: &Member,
+        body: &[u8],
+        dialect: Dialect,
+    ) -> Result<Value, CodecError> {
+        match self {
+            Bodies::Json => json::from_wire(service, &member.target, json::parse(body)?, dialect, 0),
+            Bodies::Xml => xml::from_xml(service, &member.target, &Element::parse(body)?, dialect, 0),
+        }
+    }
+}
 
 pub(super) fn encode_request(
+    bodies: Bodies,
     service: &Service,
     operation: &Operation,
     params: Map<String, Value>,
@@ -66,15 +157,16 @@ pub(super) fn encode_request(
         return Err(CodecError::new(Wrong::Missing).at(our_label(members, name, dialect)));
     }
 
-    let body = match (payload_member, payload) {
-        (Some(member), Some(value)) => payload_bytes(service, member, value, dialect)?,
-        (Some(member), None) if is_plain(service.kind(&member.target)) => Bytes::new(),
-        (None, _) if members.iter().all(|member| member.target.location.is_some()) => Bytes::new(),
-        _ => json::text(&Value::Object(json::structure_to_wire(service, members, body, dialect, 0)?)),
+    let body = match (payload_member, payload, &operation.input) {
+        (Some(member), Some(value), _) => payload_bytes(bodies, service, member, value, dialect)?,
+        (Some(member), None, _) if is_plain(service.kind(&member.target)) => Bytes::new(),
+        (None, _, _) if members.iter().all(|member| member.target.location.is_some()) => Bytes::new(),
+        (_, _, Some(input)) => bodies.write(service, input, body, dialect)?,
+        (_, _, None) => Bytes::new(),
     };
     let raw = payload_member.is_some_and(|member| is_plain(service.kind(&member.target)));
     if !body.is_empty() && !raw && !headers.contains_key("content-type") {
-        header(&mut headers, "content-type", JSON)?;
+        header(&mut headers, "content-type", bodies.content_type())?;
     }
     let query = if query.is_empty() { String::new() } else { write_query(&query) };
     Ok(HttpRequest { method: operation.method.clone(), path, query, headers, body, host_prefix: None })
@@ -202,11 +294,17 @@ fn put_headers(headers: &mut HeaderMap, member: &Member, value: Value) -> Result
     Ok(())
 }
 
-fn payload_bytes(service: &Service, member: &Member, value: Value, dialect: Dialect) -> Result<Bytes, CodecError> {
+fn payload_bytes(
+    bodies: Bodies,
+    service: &Service,
+    member: &Member,
+    value: Value,
+    dialect: Dialect,
+) -> Result<Bytes, CodecError> {
     let kind = service.kind(&member.target);
     let at = |error: CodecError| error.at(our_name(member, dialect));
     if !is_plain(kind) {
-        return Ok(json::text(&json::to_wire(service, &member.target, value, dialect, 0).map_err(at)?));
+        return bodies.write_member(service, member, value, dialect).map_err(at);
     }
     match Scalar::from_ours(value, kind, TimestampFormat::Iso8601, dialect).map_err(at)? {
         Scalar::Blob(bytes) => Ok(Bytes::from(bytes)),
@@ -215,6 +313,7 @@ fn payload_bytes(service: &Service, member: &Member, value: Value, dialect: Dial
 }
 
 pub(super) fn decode_response(
+    bodies: Bodies,
     service: &Service,
     operation: &Operation,
     response: &HttpResponse,
@@ -233,21 +332,21 @@ pub(super) fn decode_response(
             ours.insert(our_name(member, dialect).to_owned(), value);
         }
     }
-    ours.extend(body_members(service, output, &response.body, dialect)?);
+    ours.extend(body_members(bodies, service, output, &response.body, dialect)?);
     Ok(Value::Object(ours))
 }
 
 /// What the body says: the payload member, or all members without a place of their own.
 fn body_members(
+    bodies: Bodies,
     service: &Service,
     reference: &Ref,
     body: &[u8],
     dialect: Dialect,
 ) -> Result<Map<String, Value>, CodecError> {
     let Some(member) = payload_of(service, Some(reference)) else {
-        let Value::Object(body) = json::parse(body)? else { return Err(CodecError::must_be("MAP")) };
         let members = service.members(reference);
-        let mut ours = json::structure_from_wire(service, members, body, dialect, 0)?;
+        let mut ours = bodies.read_structure(service, members, body, dialect)?;
         // A body cannot speak for a member that has its place elsewhere.
         for member in members.iter().filter(|member| member.target.location.is_some()) {
             ours.shift_remove(our_name(member, dialect));
@@ -258,7 +357,7 @@ fn body_members(
         Kind::Blob => Some(Scalar::Blob(body.to_vec()).into_ours(dialect)),
         Kind::String => Some(Value::String(String::from_utf8_lossy(body).into_owned())),
         _ if body.is_empty() => None,
-        _ => Some(json::from_wire(service, &member.target, json::parse(body)?, dialect, 0)?),
+        _ => Some(bodies.read_member(service, member, body, dialect)?),
     };
     Ok(value.map(|value| (our_name(member, dialect).to_owned(), value)).into_iter().collect())
 }
@@ -341,7 +440,7 @@ pub(super) fn encode_response(
             Some(Location::Header) => put_header(service, &mut response.headers, member, value, dialect)?,
             Some(Location::Headers) => put_headers(&mut response.headers, member, value)?,
             _ if payload_member.is_some_and(|payload| std::ptr::eq(payload, member)) => {
-                response.body = payload_bytes(service, member, value, dialect)?;
+                response.body = payload_bytes(Bodies::Json, service, member, value, dialect)?;
             }
             _ => {
                 body.insert(name, value);
@@ -353,7 +452,7 @@ pub(super) fn encode_response(
         raw = false;
     }
     if !raw && !response.body.is_empty() {
-        header(&mut response.headers, "content-type", JSON)?;
+        header(&mut response.headers, "content-type", Bodies::Json.content_type())?;
     }
     Ok(response)
 }
@@ -415,7 +514,7 @@ pub(crate) fn decode_request(
             ours.insert(member.name.clone(), value);
         }
     }
-    ours.extend(body_members(service, input, body, dialect)?);
+    ours.extend(body_members(Bodies::Json, service, input, body, dialect)?);
     Ok(Value::Object(ours))
 }
 

@@ -1,11 +1,12 @@
-//! XML answers of the query protocol: values to elements and back, by their shapes.
+//! XML bodies: the answers of the query protocols, and what REST services with XML send and answer. Values to elements and
+//! back, by their shapes.
 
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::document::{Element, XmlText};
-use super::form::{element_name, query_name};
+use super::form;
 use super::scalar::{Scalar, time_format};
 use super::{CodecError, Dialect, HttpResponse, descend, header, member_named, our_name};
 use crate::model::{Kind, Member, Operation, Ref, Service, TimestampFormat};
@@ -28,7 +29,7 @@ pub(super) fn encode_response(
             xml.empty(wrapper)?;
         } else {
             xml.open(wrapper, None)?;
-            structure_to_xml(&mut xml, service, service.members(output), result, 0)?;
+            structure_to_xml(&mut xml, service, service.members(output), result, Dialect::Native, 0)?;
             xml.close(wrapper)?;
         }
     }
@@ -66,6 +67,9 @@ pub(super) fn decode_response(
     dialect: Dialect,
 ) -> Result<Value, CodecError> {
     let Some(output) = &operation.output else { return Ok(Value::Object(Map::new())) };
+    if response.body.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
     let root = Element::parse(&response.body)?;
     let start = match &operation.result_wrapper {
         Some(wrapper) => root.child(wrapper).ok_or_else(|| CodecError::malformed(format!("no element {wrapper}")))?,
@@ -89,16 +93,51 @@ fn structure_to_xml(
     service: &Service,
     members: &[Member],
     value: Map<String, Value>,
+    dialect: Dialect,
     depth: usize,
 ) -> Result<(), CodecError> {
     for (name, value) in value {
-        let member = member_named(members, &name, Dialect::Native)?;
-        if !value.is_null() {
-            let element = query_name(&member.target, &member.name);
-            to_xml(xml, service, &member.target, element, value, depth).map_err(|error| error.at(name))?;
+        let member = member_named(members, &name, dialect)?;
+        if !value.is_null() && !member.target.xml_attribute {
+            let element = xml_name(service, &member.target, &member.name);
+            to_xml(xml, service, &member.target, element, value, dialect, depth).map_err(|error| error.at(name))?;
         }
     }
     Ok(())
+}
+
+/// Members that are attributes of their structure's element.
+fn attributes<'a>(members: &'a [Member], value: &'a Map<String, Value>, dialect: Dialect) -> Vec<(&'a str, &'a str)> {
+    let attribute = |member: &'a Member| {
+        let text = value.get(our_name(member, dialect)).and_then(Value::as_str)?;
+        member.target.xml_attribute.then(|| (member.target.wire.as_deref().unwrap_or(&member.name), text))
+    };
+    members.iter().filter_map(attribute).collect()
+}
+
+/// The document that is a request's body: `value` in an element of the name and namespace that its use gives it.
+pub(super) fn body(
+    service: &Service,
+    reference: &Ref,
+    name: &str,
+    value: Value,
+    dialect: Dialect,
+) -> Result<Bytes, CodecError> {
+    let mut xml = XmlText::compact();
+    to_xml(&mut xml, service, reference, reference.wire.as_deref().unwrap_or(name), value, dialect, 0)?;
+    Ok(xml.finish())
+}
+
+/// The name of an element. EC2 has names for its requests that its answers do not use.
+fn xml_name<'a>(service: &Service, target: &'a Ref, name: &'a str) -> &'a str {
+    match service.metadata.protocol.as_str() {
+        "ec2" => target.wire.as_deref().unwrap_or(name),
+        _ => form::query_name(target, name),
+    }
+}
+
+fn element_name(element: &Ref) -> Option<&str> {
+    form::element_name(element)
 }
 
 fn to_xml(
@@ -107,23 +146,26 @@ fn to_xml(
     reference: &Ref,
     name: &str,
     value: Value,
+    dialect: Dialect,
     depth: usize,
 ) -> Result<(), CodecError> {
     let depth = descend(depth)?;
     match (service.kind(reference), value) {
         (Kind::Structure(structure), Value::Object(value)) => {
-            xml.open(name, None)?;
-            structure_to_xml(xml, service, &structure.members, value, depth)?;
+            let attributes = attributes(&structure.members, &value, dialect);
+            xml.open_with(name, reference.xml_namespace.as_ref(), &attributes)?;
+            structure_to_xml(xml, service, &structure.members, value, dialect, depth)?;
             xml.close(name)
         }
         (Kind::List { element, flattened }, Value::Array(items)) => {
             let flattened = *flattened || reference.flattened;
             let each = element_name(element).unwrap_or(if flattened { name } else { "member" });
             if !flattened {
-                xml.open(name, None)?;
+                xml.open_with(name, reference.xml_namespace.as_ref(), &[])?;
             }
             for (at, item) in items.into_iter().enumerate() {
-                to_xml(xml, service, element, each, item, depth).map_err(|error| error.at(format!("[{at}]")))?;
+                to_xml(xml, service, element, each, item, dialect, depth)
+                    .map_err(|error| error.at(format!("[{at}]")))?;
             }
             if flattened { Ok(()) } else { xml.close(name) }
         }
@@ -135,8 +177,8 @@ fn to_xml(
             }
             for (entry, item) in entries {
                 xml.open(each, None)?;
-                xml.leaf(query_name(key, "key"), &entry)?;
-                to_xml(xml, service, shape, query_name(shape, "value"), item, depth)
+                xml.leaf(xml_name(service, key, "key"), &entry)?;
+                to_xml(xml, service, shape, xml_name(service, shape, "value"), item, dialect, depth)
                     .map_err(|error| error.at(entry))?;
                 xml.close(each)?;
             }
@@ -146,7 +188,7 @@ fn to_xml(
         (Kind::List { .. }, _) => Err(CodecError::must_be("LIST")),
         (kind, value) => {
             let format = time_format(reference, kind, TimestampFormat::Iso8601);
-            xml.leaf(name, &Scalar::from_ours(value, kind, format, Dialect::Native)?.into_text())
+            xml.leaf(name, &Scalar::from_ours(value, kind, format, dialect)?.into_text())
         }
     }
 }
@@ -174,7 +216,7 @@ fn member_from_xml(
     dialect: Dialect,
     depth: usize,
 ) -> Result<Option<Value>, CodecError> {
-    let name = query_name(&member.target, &member.name);
+    let name = xml_name(service, &member.target, &member.name);
     let at = |error: CodecError| error.at(&member.name);
     if member.target.xml_attribute {
         return Ok(element.attribute(name).map(|text| Value::String(text.to_owned())));
@@ -195,7 +237,7 @@ fn member_from_xml(
     }
 }
 
-fn from_xml(
+pub(super) fn from_xml(
     service: &Service,
     reference: &Ref,
     element: &Element,
@@ -246,8 +288,8 @@ fn map(
     let mut ours = Map::new();
     for entry in entries {
         let missing = || CodecError::malformed(format!("an incomplete entry in {}", entry.name));
-        let name = entry.child(query_name(key, "key")).ok_or_else(missing)?.text.clone();
-        let item = entry.child(query_name(value, "value")).ok_or_else(missing)?;
+        let name = entry.child(xml_name(service, key, "key")).ok_or_else(missing)?.text.clone();
+        let item = entry.child(xml_name(service, value, "value")).ok_or_else(missing)?;
         let item = from_xml(service, value, item, dialect, depth).map_err(|error| error.at(&name))?;
         ours.insert(name, item);
     }

@@ -53,7 +53,6 @@ struct RawService {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawOperation {
-    name: String,
     http: RawHttp,
     input: Option<RawRef>,
     output: Option<RawRef>,
@@ -61,6 +60,9 @@ struct RawOperation {
     errors: Vec<String>,
     host_prefix: Option<String>,
     authtype: Option<String>,
+    #[serde(default)]
+    checksum_required: bool,
+    checksum_member: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +158,7 @@ impl Service {
         let mut operations = Vec::with_capacity(raw.operations.len());
         for (name, operation) in raw.operations {
             let operation = serde_json::from_value(operation).map_err(|error| format!("{name}: {error}"))?;
-            operations.push(self::operation(operation, &ids)?);
+            operations.push(self::operation(name, operation, &ids)?);
         }
         let by_name = operations.iter().enumerate().map(|(at, op): (usize, &Operation)| (op.name.clone(), at));
         Ok(Service {
@@ -182,7 +184,7 @@ fn mark_event_streams(shapes: &mut [Shape], streams: &[bool]) {
     }
 }
 
-fn operation(raw: RawOperation, ids: &Ids) -> Result<Operation, String> {
+fn operation(name: String, raw: RawOperation, ids: &Ids) -> Result<Operation, String> {
     let result_wrapper = raw.output.as_ref().and_then(|output| output.result_wrapper.clone());
     let errors = raw.errors.iter().map(|name| id(name, ids)).collect::<Result<_, _>>()?;
     Ok(Operation {
@@ -195,7 +197,9 @@ fn operation(raw: RawOperation, ids: &Ids) -> Result<Operation, String> {
         errors,
         host_prefix: raw.host_prefix,
         unsigned: raw.authtype.as_deref() == Some("none"),
-        name: raw.name,
+        checksum_required: raw.checksum_required,
+        checksum_member: raw.checksum_member,
+        name,
     })
 }
 
