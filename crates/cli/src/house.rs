@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::{CredentialChain, Endpoints};
 use connectors::{ConnectorSettings, Connectors};
@@ -14,7 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Failed;
-use crate::settings::Settings;
+use crate::machines::Starter;
+use crate::settings::{FunctionTable, Settings};
 
 pub struct House {
     pub engine: Engine,
@@ -64,8 +66,8 @@ impl House {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         if let Some(local) = &local {
-            let (local, stopped) = (local.clone(), stopped.clone());
-            tasks.push(tokio::spawn(async move { local.run(until(stopped)).await }));
+            let (local, stopped, machines) = (local.clone(), stopped.clone(), Starter(server.api()));
+            tasks.push(tokio::spawn(async move { local.run(&machines, until(stopped)).await }));
         }
         let server = match local {
             Some(local) => server.with_other(Arc::new(Laptop(local))),
@@ -96,7 +98,8 @@ fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Fail
         ..local::Settings::default()
     };
     laptop.batch.images = settings.images.clone().into_iter().collect();
-    // A job finds the services where the machine does.
+    laptop.lambda.functions = settings.functions.iter().map(|(name, table)| (name.clone(), function(table))).collect();
+    // A job or function finds the services where the machine does.
     for (name, value) in [
         ("AWS_ENDPOINT_URL", url),
         ("AWS_REGION", settings.region.as_str()),
@@ -105,8 +108,15 @@ fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Fail
         ("AWS_SECRET_ACCESS_KEY", "test"),
     ] {
         laptop.batch.environment.insert(name.into(), value.into());
+        laptop.lambda.environment.insert(name.into(), value.into());
     }
     Ok(Local::open(data, laptop)?)
+}
+
+fn function(table: &FunctionTable) -> local::lambda::Function {
+    let FunctionTable { folder, handler, runtime, timeout, memory, concurrency, aliases, environment } = table.clone();
+    let timeout = timeout.map(Duration::from_secs);
+    local::lambda::Function { folder, handler, runtime, environment, timeout, memory_mb: memory, concurrency, aliases }
 }
 
 /// The laptop services behind the server's door.

@@ -6,6 +6,7 @@ mod client;
 mod history;
 mod house;
 mod logging;
+mod machines;
 mod progress;
 mod run;
 mod serve;

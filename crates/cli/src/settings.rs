@@ -14,6 +14,16 @@
 //! [images]
 //! "example/resize:1" = "./jobs/resize" # where the laptop's Batch finds an image's programs
 //!
+//! [functions.NAME]                     # a function of the laptop's Lambda; only the folder must be said
+//! folder      = "./functions/price"
+//! handler     = "app.lambda_handler"
+//! runtime     = "python"               # python, node, or provided: an executable that speaks the Lambda Runtime API
+//! timeout     = 3                      # seconds
+//! memory      = 128                    # megabytes; told to the function, not enforced
+//! concurrency = 10                     # invocations at once; more are refused
+//! aliases     = ["live"]               # qualifiers that mean this code, beside $LATEST
+//! environment = { TABLE = "orders" }
+//!
 //! [limits]
 //! payload_bytes  = 262144
 //! history_events = 25000
@@ -43,7 +53,8 @@ pub struct Flags {
     #[arg(long, env = "STEPWELL_REGION", value_name = "REGION")]
     pub region: Option<String>,
 
-    /// Answer SQS, SNS and Batch too, on the same port; jobs run as processes, so this is for loopback only
+    /// Answer SQS, SNS, Batch, Lambda and EventBridge too, on the same port; jobs and functions run as processes, so this is for
+    /// loopback only
     #[arg(long, env = "STEPWELL_LAPTOP")]
     pub laptop: bool,
 
@@ -54,6 +65,10 @@ pub struct Flags {
     /// A folder of programs that stands for a container image in the laptop's Batch
     #[arg(long = "image", value_name = "IMAGE=FOLDER")]
     pub images: Vec<String>,
+
+    /// A folder with the code of a function of the laptop's Lambda
+    #[arg(long = "function", value_name = "NAME=FOLDER")]
+    pub functions: Vec<String>,
 
     /// What to log, for example info or engine=debug
     #[arg(long, env = "STEPWELL_LOG", value_name = "FILTER")]
@@ -78,7 +93,27 @@ pub struct File {
     #[serde(default)]
     pub images: BTreeMap<String, PathBuf>,
     #[serde(default)]
+    pub functions: BTreeMap<String, FunctionTable>,
+    #[serde(default)]
     pub limits: Limits,
+}
+
+/// A function of the laptop's Lambda.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionTable {
+    pub folder: PathBuf,
+    pub handler: Option<String>,
+    pub runtime: Option<String>,
+    /// Seconds.
+    pub timeout: Option<u64>,
+    /// Megabytes.
+    pub memory: Option<u64>,
+    pub concurrency: Option<usize>,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// AWS's limits, raised or lowered. Absent ones stay as AWS has them.
@@ -101,6 +136,7 @@ pub struct Settings {
     pub aws: bool,
     pub log: Option<String>,
     pub images: BTreeMap<String, PathBuf>,
+    pub functions: BTreeMap<String, FunctionTable>,
 }
 
 /// Read where `--config` says nothing.
@@ -133,6 +169,16 @@ impl Flags {
         for folder in images.values_mut() {
             *folder = std::path::absolute(&*folder)?;
         }
+        let mut functions = file.functions.clone();
+        for function in &self.functions {
+            let Some((name, folder)) = function.split_once('=') else {
+                return Err(format!("--function {function}: NAME=FOLDER is meant").into());
+            };
+            functions.entry(name.to_owned()).or_default().folder = folder.into();
+        }
+        for function in functions.values_mut() {
+            function.folder = std::path::absolute(&function.folder)?;
+        }
         Ok(Settings {
             account,
             region: region.unwrap_or_else(|| "us-east-1".into()),
@@ -140,6 +186,7 @@ impl Flags {
             aws: self.aws || file.aws,
             log: self.log.clone().or_else(|| file.log.clone()),
             images,
+            functions,
             file,
         })
     }
@@ -150,7 +197,8 @@ fn read(path: &Path) -> Result<File, Failed> {
     let mut file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     // Folders in the file are meant from where the file lies.
     let home = path.parent().unwrap_or(Path::new(""));
-    for folder in file.images.values_mut().chain(&mut file.data) {
+    let functions = file.functions.values_mut().map(|function| &mut function.folder);
+    for folder in file.images.values_mut().chain(&mut file.data).chain(functions) {
         *folder = home.join(&*folder);
     }
     Ok(file)
@@ -176,12 +224,23 @@ mod tests {
     fn flags_are_stronger_than_the_file() {
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("s.toml");
-        let text = "account = \"111111111111\"\nregion = \"eu-west-1\"\n[images]\n\"a:1\" = \"jobs\"\n[limits]\nhistory_events = 50\n";
+        let text = "account = \"111111111111\"\nregion = \"eu-west-1\"\n[images]\n\"a:1\" = \"jobs\"\n[functions.f]\nfolder = \"g\"\ntimeout = 5\n[limits]\nhistory_events = 50\n";
         std::fs::write(&config, text).expect("written");
-        let flags = Flags { config: Some(config), account: Some("222222222222".into()), ..Flags::default() };
+        let flags = Flags {
+            config: Some(config),
+            account: Some("222222222222".into()),
+            functions: vec!["f=/h".into()],
+            ..Flags::default()
+        };
         let settings = flags.resolve().expect("good settings");
         assert_eq!((settings.account.as_str(), settings.region.as_str()), ("222222222222", "eu-west-1"));
         assert_eq!(settings.images["a:1"], directory.path().join("jobs"));
+        let function = &settings.functions["f"];
+        assert_eq!(
+            (function.folder.to_str(), function.timeout),
+            (Some("/h"), Some(5)),
+            "the flag says where, the file how"
+        );
         assert_eq!(settings.machine_limits().events, 50);
     }
 

@@ -9,7 +9,14 @@
 use http::{HeaderMap, Method, StatusCode, header};
 
 /// Content types of AWS's protocols. A page can send the form's type unasked, so forms need a signature as well.
-const CONTENT_TYPES: &[&str] = &["application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json", FORM];
+const CONTENT_TYPES: &[&str] = &[
+    "application/x-amz-json-1.0",
+    "application/x-amz-json-1.1",
+    "application/json",
+    // The payload of a function.
+    "application/octet-stream",
+    FORM,
+];
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Names of this machine that are always good.
@@ -68,17 +75,11 @@ impl Guard {
         query: &str,
         headers: &HeaderMap,
     ) -> Result<(), Refusal> {
-        self.check_host(authority, headers)?;
-        if headers.contains_key(header::ORIGIN) {
-            return Err(Refusal::Origin);
-        }
         if is_link(method, query) {
-            return Ok(());
+            self.check_host(authority, headers)?;
+            return if headers.contains_key(header::ORIGIN) { Err(Refusal::Origin) } else { Ok(()) };
         }
-        // Browsers say where a request comes from; only "none" is the user's own doing.
-        if headers.get("sec-fetch-site").is_some_and(|site| site != "none") {
-            return Err(Refusal::Origin);
-        }
+        self.check_page(authority, headers)?;
         let content_type = content_type(headers)?;
         let signed = headers
             .get(header::AUTHORIZATION)
@@ -87,6 +88,14 @@ impl Guard {
         // No page can send these types unasked, so tools without a signer may.
         let unusual = content_type.is_some_and(|kind| kind.starts_with("application/x-amz-json-"));
         if signed || unusual { Ok(()) } else { Err(Refusal::Unsigned) }
+    }
+
+    /// Refuse what a web page sends: another name for this machine, or an origin.
+    pub fn check_page(&self, authority: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check_host(authority, headers)?;
+        // Browsers say where a request comes from; only "none" is the user's own doing.
+        let from_page = headers.get("sec-fetch-site").is_some_and(|site| site != "none");
+        if headers.contains_key(header::ORIGIN) || from_page { Err(Refusal::Origin) } else { Ok(()) }
     }
 
     fn check_host(&self, authority: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {

@@ -1,4 +1,4 @@
-//! Laptop services: small real SQS, SNS and Batch in the same binary, over the real AWS wire.
+//! Laptop services: small real SQS, SNS, Batch, Lambda and EventBridge in the same binary, over the real AWS wire.
 //!
 //! Each service answers calls over one durable SQLite file and knows nothing of HTTP; [`Local::handle`] is the border to
 //! it, and [`guard`] stands there, because the services run commands. Time-driven work (jobs, deliveries to HTTP
@@ -7,8 +7,12 @@
 pub mod batch;
 pub mod caller;
 pub mod error;
+pub mod events;
 pub mod guard;
+pub mod lambda;
+pub mod machines;
 mod params;
+mod pattern;
 pub mod sns;
 pub mod sqs;
 pub mod store;
@@ -25,13 +29,16 @@ use tokio::sync::watch;
 use batch::Batch;
 use caller::Caller;
 use error::{Answer, ServiceError};
+use events::Events;
 use guard::Guard;
+use lambda::Lambda;
+use machines::Machines;
 use sns::Sns;
 use sqs::Sqs;
 use store::{Clock, Store};
 
 /// The services that are served, by their signing names.
-const SERVICES: &[&str] = &["sqs", "sns", "batch"];
+const SERVICES: &[&str] = &["sqs", "sns", "batch", "lambda", "events"];
 
 /// How often what is past its time is deleted. It is out of sight before that; this only frees the space.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -47,6 +54,8 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// How jobs are run.
     pub batch: batch::Settings,
+    /// The functions, and how they are run.
+    pub lambda: lambda::Settings,
 }
 
 impl Default for Settings {
@@ -56,6 +65,7 @@ impl Default for Settings {
             region: "us-east-1".to_owned(),
             hosts: Vec::new(),
             batch: batch::Settings::default(),
+            lambda: lambda::Settings::default(),
         }
     }
 }
@@ -79,6 +89,9 @@ pub enum OpenError {
         /// Why not.
         cause: rusqlite::Error,
     },
+    /// A function of the settings cannot be run.
+    #[error(transparent)]
+    Function(#[from] lambda::NotAFunction),
 }
 
 /// The laptop services; clones share everything.
@@ -87,23 +100,31 @@ pub struct Local {
     sqs: Sqs,
     sns: Sns,
     batch: Batch,
+    lambda: Lambda,
+    events: Events,
     guard: Guard,
     settings: std::sync::Arc<Settings>,
     store: Store,
 }
 
 impl Local {
-    /// Open the services over the file `laptop.db` in a directory; jobs keep their logs in `batch/` beside it. One process
-    /// at a time may have a directory open.
+    /// Open the services over the file `laptop.db` in a directory; jobs and functions keep their logs in `batch/` and
+    /// `lambda/` beside it. One process at a time may have a directory open.
     pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
         std::fs::create_dir_all(directory)
             .map_err(|cause| OpenError::Directory { directory: directory.to_owned(), cause })?;
         let file = directory.join("laptop.db");
         let store = Store::open(&file, Clock::System).map_err(|cause| OpenError::File { file, cause })?;
+        let functions = settings.lambda.clone();
+        let home = std::path::absolute(directory.join("lambda"))
+            .map_err(|cause| OpenError::Directory { directory: directory.to_owned(), cause })?;
+        let lambda = Lambda::new(store.clone(), &home, functions, &settings.account, &settings.region)?;
         Ok(Self {
             sqs: Sqs::new(store.clone()),
             sns: Sns::new(store.clone()),
             batch: Batch::new(store.clone(), directory.join("batch"), settings.batch.clone()),
+            lambda,
+            events: Events::new(store.clone()),
             guard: Guard::new(&settings.hosts),
             settings: std::sync::Arc::new(settings),
             store,
@@ -120,6 +141,8 @@ impl Local {
         match service {
             "sqs" => self.sqs.call(operation, params, caller).await,
             "sns" => self.sns.call(operation, params, caller).await,
+            "events" => self.events.call(operation, params, caller).await,
+            "lambda" => self.lambda.call(operation, params, caller).await,
             "batch" => self.batch.call(operation, params, caller).await,
             other => Err(ServiceError::unsupported(other, operation)),
         }
@@ -130,19 +153,27 @@ impl Local {
         self.batch.log_file(stream)
     }
 
-    /// Do what time asks for, until `shutdown` completes: run jobs, post to HTTP endpoints, delete what is old. Returns
-    /// when the processes of jobs have ended; their jobs are tried again after the next start.
-    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+    /// Where the log of a function is kept.
+    pub fn function_log(&self, function: &str) -> Option<PathBuf> {
+        self.lambda.log_file(function)
+    }
+
+    /// Do what time asks for, until `shutdown` completes: run jobs and functions, start executions, post to HTTP endpoints,
+    /// delete what is old. Returns when the processes of jobs and functions have ended; their jobs are tried again after the next start.
+    pub async fn run(&self, machines: &dyn Machines, shutdown: impl Future<Output = ()>) {
         let (stop, stopped) = watch::channel(false);
-        let mut jobs = std::pin::pin!(self.batch.run(stopped));
+        let mut work = std::pin::pin!(async {
+            tokio::join!(self.batch.run(stopped.clone()), self.lambda.run(stopped));
+        });
         tokio::select! {
             () = shutdown => {}
-            () = &mut jobs => return,
+            () = &mut work => return,
             () = self.sns.deliver() => {}
+            () = self.events.deliver(machines) => {}
             () = self.sweep() => {}
         }
         stop.send_replace(true);
-        jobs.await;
+        work.await;
     }
 
     async fn sweep(&self) {
@@ -152,6 +183,7 @@ impl Local {
             let _ = self.sqs.sweep().await;
             let _ = self.sns.sweep().await;
             let _ = self.batch.sweep().await;
+            self.lambda.sweep();
             let _ = self.store.shrink().await;
         }
     }

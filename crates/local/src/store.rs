@@ -15,8 +15,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::{Answer, ServiceError};
 use crate::wakes::Wakes;
 
-/// The version of the file's layout. Raised with each change of a table, together with the step that moves old files.
-const LAYOUT: i64 = 1;
+/// The steps that have made the file's layout, in their order; a file's version is the number of steps it has taken. A
+/// change of a table is one more step.
+const STEPS: &[&str] = &[
+    include_str!("tables/1-messages-and-jobs.sql"),
+    include_str!("tables/2-functions.sql"),
+    include_str!("tables/3-events.sql"),
+];
 
 /// How many calls share one commit at most: bounds how long the first of them waits for the last.
 const GROUP_LIMIT: usize = 256;
@@ -26,8 +31,6 @@ const QUEUE_LIMIT: usize = 1024;
 
 /// How many free pages go back to the file system at once: few enough that nobody waits for it.
 const SHRINK_PAGES: usize = 256;
-
-const TABLES: &str = include_str!("tables.sql");
 
 /// A moment, in milliseconds since 1970.
 pub type Millis = i64;
@@ -175,18 +178,22 @@ fn prepare(db: &Connection) -> Result<(), rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.set_prepared_statement_cache_capacity(128);
     let layout: i64 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    match layout {
-        0 => db.execute_batch(&format!(
-            "PRAGMA auto_vacuum = INCREMENTAL; VACUUM; BEGIN; {TABLES} PRAGMA user_version = {LAYOUT}; COMMIT;"
-        )),
-        LAYOUT => Ok(()),
-        other => Err(rusqlite::Error::SqliteFailure(
+    let Some(steps) = usize::try_from(layout).ok().and_then(|taken| STEPS.get(taken..)) else {
+        let known = STEPS.len();
+        return Err(rusqlite::Error::SqliteFailure(
             rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_SCHEMA),
             Some(format!(
-                "the laptop services' file has layout {other}, this program knows {LAYOUT}: it was written by another version"
+                "the laptop services' file has layout {layout}, this program knows {known}: it was written by another version"
             )),
-        )),
+        ));
+    };
+    if layout == 0 {
+        db.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; VACUUM;")?;
     }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    db.execute_batch(&format!("BEGIN; {} PRAGMA user_version = {}; COMMIT;", steps.concat(), STEPS.len()))
 }
 
 #[cfg(unix)]
@@ -295,6 +302,21 @@ mod tests {
         assert!(free().await.unwrap() > 100);
         store.shrink().await.unwrap();
         assert_eq!(free().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_an_earlier_version_takes_the_steps_since() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("laptop.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(&format!("{} INSERT INTO sequences VALUES ('n', 7); PRAGMA user_version = 1;", STEPS[0]))
+            .unwrap();
+        drop(old);
+        let store = Store::open(&path, Clock::System).unwrap();
+        assert_eq!(numbers(&store).await.unwrap(), 8);
+        let events = store
+            .call(|tx| Ok(tx.db.query_row("SELECT count(*) FROM lambda_events", [], |row| row.get::<_, i64>(0))?));
+        assert_eq!(events.await.unwrap(), 0);
     }
 
     #[tokio::test]

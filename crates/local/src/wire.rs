@@ -13,6 +13,9 @@ use crate::error::ServiceError;
 use crate::guard::{Refusal, is_link};
 use crate::sqs;
 
+/// What stands before the operation in `X-Amz-Target`, for the services that are called by it.
+const TARGETS: &[(&str, &str)] = &[("AmazonSQS", "sqs"), ("AWSEvents", "events")];
+
 /// Whose request it is.
 enum Claim {
     /// A service of ours.
@@ -89,7 +92,8 @@ impl Local {
 fn claim(method: &http::Method, incoming: &Incoming<'_>) -> Option<Claim> {
     let header = |name: &str| incoming.headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(target) = header("x-amz-target") {
-        return target.starts_with("AmazonSQS.").then_some(Claim::Service("sqs"));
+        let (prefix, _) = target.split_once('.')?;
+        return TARGETS.iter().find(|(own, _)| *own == prefix).map(|(_, name)| Claim::Service(name));
     }
     if let Some(scope) = aws::auth::Scope::of(incoming.headers, "") {
         let ours = crate::SERVICES.iter().find(|name| **name == scope.service)?;
@@ -98,10 +102,11 @@ fn claim(method: &http::Method, incoming: &Incoming<'_>) -> Option<Claim> {
     if is_link(method, incoming.query) {
         return Some(Claim::Service("sns"));
     }
-    // Unsigned forms, links and Batch's paths: nobody's, and better refused aloud than passed on.
+    // Unsigned forms, links, and the paths of Batch and Lambda: nobody's, and better refused aloud than passed on.
     let form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let action = form_urlencoded::parse(incoming.query.as_bytes()).any(|(name, _)| name == "Action");
-    (form || action || is_batch_path(incoming.path)).then_some(Claim::Suspect)
+    let path = is_batch_path(incoming.path) || incoming.path.starts_with("/2015-03-31/functions");
+    (form || action || path).then_some(Claim::Suspect)
 }
 
 /// Batch has one word after its version for each operation, and tags of resources.
@@ -128,6 +133,11 @@ fn wire_error(name: &str, service: &aws::Service, error: &ServiceError) -> WireE
         "sns" => WireError::plain(&error.code, error.http_status, &error.message),
         _ => WireError::modelled(service, &error.code, &error.message),
     };
+    wire.fields.extend((*error.members).clone());
+    if name == "lambda" {
+        // Lambda says in the body whose fault it was.
+        wire = wire.with("Type", if error.sender_fault { "User" } else { "Service" });
+    }
     wire.status = error.http_status;
     wire.fault = if error.sender_fault { Fault::Sender } else { Fault::Receiver };
     if name == "sqs" {

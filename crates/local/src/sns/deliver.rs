@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::publish::{self, Message};
 use super::subscription::{self, Subscription};
 use crate::error::Answer;
+use crate::lambda;
 use crate::params::{document, whole};
 use crate::sqs::message::Message as QueueMessage;
 use crate::store::{Millis, Store, Tx};
@@ -46,6 +47,28 @@ pub fn post_message(tx: &mut Tx<'_>, subscription: &Subscription, message: &Mess
         headers.push(("x-amz-sns-rawdelivery", "true"));
     }
     enqueue(tx, subscription, &headers, body)
+}
+
+/// Invoke a function with a record of a message, as AWS does it: without waiting for it.
+pub fn to_function(tx: &mut Tx<'_>, subscription: &Subscription, mut envelope: Value) -> Answer<()> {
+    if let Value::Object(members) = &mut envelope {
+        // Records spell these two in another way than envelopes.
+        for (of_envelope, of_record) in [("SigningCertURL", "SigningCertUrl"), ("UnsubscribeURL", "UnsubscribeUrl")] {
+            if let Some(value) = members.shift_remove(of_envelope) {
+                members.insert(of_record.to_owned(), value);
+            }
+        }
+        members.entry("Subject").or_insert(Value::Null);
+        members.entry("MessageAttributes").or_insert_with(|| Value::Object(Map::new()));
+    }
+    let record = serde_json::json!({
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription.arn,
+        "Sns": envelope,
+    });
+    let event = serde_json::json!({ "Records": [record] }).to_string();
+    lambda::events::enqueue(tx, &subscription.endpoint, event.as_bytes(), None).map(drop)
 }
 
 /// Post a message with a link to a subscription's endpoint.

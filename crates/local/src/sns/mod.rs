@@ -1,12 +1,11 @@
 //! A small real SNS. What is published is in the subscribed queues when the publisher is answered: both lie in one file
 //! and one transaction. HTTP endpoints are posted to by `deliver.rs`, from rows that survive a restart. It does not check
-//! policies, does not encrypt, and delivers neither to phones, mail nor functions. Start reading in `publish.rs`.
+//! policies, does not encrypt, and delivers neither to phones nor mail. Start reading in `publish.rs`.
 
 mod deliver;
 mod error;
-mod filter;
 mod notification;
-mod publish;
+pub(crate) mod publish;
 mod subscription;
 #[cfg(test)]
 mod tests;

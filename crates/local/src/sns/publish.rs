@@ -6,13 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::deliver;
 use super::error::{bad_attribute, check_arn, invalid, no_topic};
-use super::filter;
 use super::notification::notification;
 use super::subscription::{self, Subscription};
 use super::topic::{self, Topic};
 use crate::caller::Caller;
 use crate::error::{Answer, ServiceError};
 use crate::params::{list, map, text};
+use crate::pattern::{self, Dialect};
 use crate::sqs::fifo;
 use crate::sqs::message::Message as QueueMessage;
 use crate::sqs::queue::find_by_arn;
@@ -333,7 +333,7 @@ fn wants(subscription: &Subscription, message: &Message) -> bool {
     if policy.is_empty() {
         return true;
     }
-    match filter::compile(policy) {
+    match pattern::compile(policy, Dialect::Sns) {
         Ok(policy) if subscription.attribute("FilterPolicyScope") == "MessageBody" => {
             policy.wants_body(message.text_for(&subscription.protocol))
         }
@@ -345,8 +345,13 @@ fn wants(subscription: &Subscription, message: &Message) -> bool {
 
 fn bring(tx: &mut Tx<'_>, subscription: &Subscription, message: &Message, caller: &Caller) -> Answer<()> {
     let said = message.text_for(&subscription.protocol);
-    let body =
-        if subscription.raw() { said.to_owned() } else { notification(message, said, subscription, tx.now, caller) };
+    let raw = subscription.raw() && subscription.protocol != "lambda";
+    let body = if raw { said.to_owned() } else { notification(message, said, subscription, tx.now, caller) };
+    if subscription.protocol == "lambda" {
+        // Functions are always told in the envelope, and in a record.
+        let envelope: Value = serde_json::from_str(&body).unwrap_or_default();
+        return deliver::to_function(tx, subscription, envelope);
+    }
     if subscription.protocol != "sqs" {
         return deliver::post_message(tx, subscription, message, &body);
     }

@@ -1,22 +1,22 @@
-//! Subscriptions: who hears of what is published, in which form, and what they want to hear. A queue is subscribed at
-//! once; an HTTP endpoint has to confirm with the token that is posted to it.
+//! Subscriptions: who hears of what is published, in which form, and what they want to hear. A queue or a
+//! function is subscribed at once; an HTTP endpoint has to confirm with the token that is posted to it.
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
 
 use super::deliver;
 use super::error::{check_arn, invalid, no_subscription};
-use super::filter;
 use super::notification::{self, Link};
 use super::topic::{self, ONE_MORE, PAGE_LIMIT, Topic};
 use crate::caller::Caller;
 use crate::error::{Answer, ServiceError};
 use crate::params::{document, map, text};
+use crate::pattern::{self, Dialect};
 use crate::sqs::queue::find_by_arn;
 use crate::store::{Millis, Tx};
 
 /// Protocols that SNS knows and this stand-in does not deliver to.
-const UNSERVED: &[&str] = &["application", "email", "email-json", "firehose", "lambda", "sms"];
+const UNSERVED: &[&str] = &["application", "email", "email-json", "firehose", "sms"];
 /// Attributes a subscription may have.
 const ATTRIBUTES: &[&str] = &[
     "DeliveryPolicy",
@@ -139,7 +139,7 @@ pub fn subscribe(tx: &mut Tx<'_>, params: &Value, caller: &Caller) -> Answer {
         }
         return Ok(answer(&existing, whole));
     }
-    let needs_confirmation = protocol != "sqs";
+    let needs_confirmation = !matches!(protocol, "sqs" | "lambda");
     let subscription = Subscription {
         arn: format!("{}:{}", topic.arn, uuid::Uuid::new_v4()),
         topic: topic.arn.clone(),
@@ -186,16 +186,20 @@ fn check_endpoint(topic: &Topic, protocol: &str, endpoint: &str) -> Answer<()> {
             }
             Ok(())
         }
-        "http" | "https" if topic.fifo() => Err(invalid(format!(
+        "lambda" if !topic.fifo() => match endpoint.split(':').collect::<Vec<_>>()[..] {
+            ["arn", _, "lambda", _, _, "function", ..] => Ok(()),
+            _ => Err(invalid("Lambda endpoint ARN")),
+        },
+        "http" | "https" | "lambda" if topic.fifo() => Err(invalid(format!(
             "Invalid parameter: Endpoint Reason: Please use FIFO SQS queue: {protocol} is no protocol of FIFO topics"
         ))),
         "http" | "https" => {
             let good = endpoint.starts_with(&format!("{protocol}://")) && endpoint.parse::<http::Uri>().is_ok();
             if good { Ok(()) } else { Err(invalid("Endpoint must match the specified protocol")) }
         }
-        _ if UNSERVED.contains(&protocol) => {
-            Err(invalid(format!("the laptop's SNS delivers to sqs, http and https, it cannot deliver to {protocol}")))
-        }
+        _ if UNSERVED.contains(&protocol) => Err(invalid(format!(
+            "the laptop's SNS delivers to sqs, lambda, http and https, it cannot deliver to {protocol}"
+        ))),
         _ => Err(invalid(format!("Amazon SNS does not support this protocol string: {protocol}"))),
     }
 }
@@ -210,7 +214,7 @@ fn check_attribute(tx: &Tx<'_>, topic: &Topic, endpoint: &str, name: &str, value
             "FilterPolicyScope: Invalid value [{value}]. Please use either MessageBody or MessageAttributes"
         )),
         "FilterPolicy" if !value.is_empty() => {
-            filter::compile(value).map(|_| ()).map_err(|what| format!("FilterPolicy: {what}"))
+            pattern::compile(value, Dialect::Sns).map(|_| ()).map_err(|what| format!("FilterPolicy: {what}"))
         }
         "RedrivePolicy" if !value.is_empty() => check_redrive(tx, topic, endpoint, value),
         "DeliveryPolicy" if !value.is_empty() && serde_json::from_str::<Map<String, Value>>(value).is_err() => {
@@ -242,7 +246,7 @@ fn check_redrive(tx: &Tx<'_>, topic: &Topic, endpoint: &str, policy: &str) -> Re
 /// A policy that looks into objects needs the scope that has objects.
 fn check_scope(attributes: &Map<String, Value>) -> Result<(), String> {
     let value = |name: &str| attributes.get(name).and_then(Value::as_str).unwrap_or_default();
-    let nested = filter::compile(value("FilterPolicy")).is_ok_and(|policy| policy.is_nested());
+    let nested = pattern::compile(value("FilterPolicy"), Dialect::Sns).is_ok_and(|policy| policy.is_nested());
     if nested && value("FilterPolicyScope") != "MessageBody" {
         return Err("Filter policy scope MessageAttributes does not support nested filter policy".to_owned());
     }

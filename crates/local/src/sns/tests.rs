@@ -257,7 +257,7 @@ async fn calls_that_aws_refuses_are_refused_in_its_words() {
         ("Subscribe", subscribe("sqs", "http://127.0.0.1/q", json!({}))),
         ("Subscribe", subscribe("sqs", "arn:aws:sqs:us-east-1:000000000000:q.fifo", json!({}))),
         ("Subscribe", subscribe("test-protocol", "x", json!({}))),
-        ("Subscribe", subscribe("lambda", "x", json!({}))),
+        ("Subscribe", subscribe("firehose", "x", json!({}))),
         ("Subscribe", subscribe("http", "https://localhost", json!({}))),
         ("Subscribe", subscribe("sqs", &queue, json!({ "RawMessageDelivery": "wrongvalue" }))),
         ("Subscribe", subscribe("sqs", &queue, json!({ "RawMessageDelivery": "true" }))),
@@ -300,7 +300,7 @@ async fn calls_that_aws_refuses_are_refused_in_its_words() {
     InvalidParameter: Invalid parameter: SQS endpoint ARN
     InvalidParameter: Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics
     InvalidParameter: Invalid parameter: Amazon SNS does not support this protocol string: test-protocol
-    InvalidParameter: Invalid parameter: the laptop's SNS delivers to sqs, http and https, it cannot deliver to lambda
+    InvalidParameter: Invalid parameter: the laptop's SNS delivers to sqs, lambda, http and https, it cannot deliver to firehose
     InvalidParameter: Invalid parameter: Endpoint must match the specified protocol
     InvalidParameter: Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value [wrongvalue]. Must be true or false.
     InvalidParameter: Invalid parameter: Attributes Reason: Subscription already exists with different attributes

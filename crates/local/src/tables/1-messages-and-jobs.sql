@@ -1,4 +1,4 @@
--- The laptop services' tables, layout 1. Times are milliseconds since 1970; documents are JSON text.
+-- SQS, SNS and Batch. Times are milliseconds since 1970; documents are JSON text.
 
 CREATE TABLE sequences (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

@@ -1,6 +1,9 @@
-//! Filter policies: which messages a subscription wants. A policy is checked and compiled when it is set, with AWS's
-//! texts for what is wrong with it, and matched against a message's attributes or against its JSON body. Both are seen
-//! as the same thing here: names with values.
+//! Patterns: which messages a subscription of SNS wants (filter policies), and which events a rule of EventBridge (event
+//! patterns). Both are one language at AWS. A pattern is checked and compiled when it is set, with AWS's texts for what is
+//! wrong with it, and matched against a message's attributes, its JSON body, or an event. All are seen as the same thing
+//! here: names with values.
+//!
+//! <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html>
 
 use std::net::IpAddr;
 
@@ -8,11 +11,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-/// How many keys a policy may have, and how many combinations its values may make.
+/// How many keys a filter policy may have, and how many combinations its values may make.
 const KEY_LIMIT: usize = 5;
 const COMBINATION_LIMIT: usize = 150;
 
-/// A compiled policy: all of its rules have to hold.
+/// Whose pattern it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A filter policy: short, because it is matched for each message.
+    Sns,
+    /// An event pattern.
+    EventBridge,
+}
+
+/// A compiled pattern: all of its rules have to hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy(Vec<Rule>);
 
@@ -32,6 +44,11 @@ enum Condition {
     IgnoreCase(String),
     Prefix(String),
     Suffix(String),
+    /// A prefix or suffix, in any case of letters.
+    PrefixIgnoreCase(String),
+    SuffixIgnoreCase(String),
+    /// The literal parts between the stars.
+    Wildcard(Vec<String>),
     Exists(bool),
     /// Operator and number, all of which hold.
     Numeric(Vec<(Comparison, f64)>),
@@ -54,12 +71,12 @@ enum Comparison {
 pub enum Scope {
     /// The message's attributes.
     Attributes,
-    /// The message itself, a JSON object.
+    /// The message or event itself, a JSON object.
     Body,
 }
 
-/// Check a policy and compile it. The error is AWS's text for the first thing that is wrong with it.
-pub fn compile(text: &str) -> Result<Policy, String> {
+/// Check a pattern and compile it. The error is AWS's text for the first thing that is wrong with it.
+pub fn compile(text: &str, dialect: Dialect) -> Result<Policy, String> {
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return Err("failed to parse JSON".to_owned());
     };
@@ -67,6 +84,9 @@ pub fn compile(text: &str) -> Result<Policy, String> {
         return Err("Filter must be a JSON object".to_owned());
     };
     let policy = compile_object(&members)?;
+    if dialect == Dialect::EventBridge {
+        return if policy.0.is_empty() { Err("Empty objects are not allowed".to_owned()) } else { Ok(policy) };
+    }
     if policy.keys() > KEY_LIMIT {
         return Err(format!("Filter policy can not have more than {KEY_LIMIT} keys"));
     }
@@ -120,9 +140,19 @@ fn compile_condition(value: &Value) -> Result<Condition, String> {
     };
     let pattern =
         || operand.as_str().map(str::to_owned).ok_or_else(|| format!("{operator} match pattern must be a string"));
+    // `{"prefix": {"equals-ignore-case": "x"}}`
+    let ignoring_case = operand
+        .as_object()
+        .filter(|inner| inner.len() == 1)
+        .and_then(|inner| inner.get("equals-ignore-case").and_then(Value::as_str).map(str::to_lowercase));
     match operator.as_str() {
-        "prefix" => pattern().map(Condition::Prefix),
-        "suffix" => pattern().map(Condition::Suffix),
+        "prefix" => {
+            ignoring_case.map_or_else(|| pattern().map(Condition::Prefix), |text| Ok(Condition::PrefixIgnoreCase(text)))
+        }
+        "suffix" => {
+            ignoring_case.map_or_else(|| pattern().map(Condition::Suffix), |text| Ok(Condition::SuffixIgnoreCase(text)))
+        }
+        "wildcard" => compile_wildcard(&pattern()?).map(Condition::Wildcard),
         "equals-ignore-case" => pattern().map(Condition::IgnoreCase),
         "exists" => operand
             .as_bool()
@@ -155,7 +185,7 @@ fn compile_anything_but(operand: &Value) -> Result<Vec<Condition>, String> {
             let (Some((operator, operand)), None) = (members.next(), members.next()) else {
                 return Err("Only one key allowed in match expression".to_owned());
             };
-            if !matches!(operator.as_str(), "prefix" | "suffix" | "equals-ignore-case") {
+            if !matches!(operator.as_str(), "prefix" | "suffix" | "equals-ignore-case" | "wildcard") {
                 return Err(format!("Unsupported anything-but pattern: {operator}"));
             }
             let patterns = match operand {
@@ -169,6 +199,42 @@ fn compile_anything_but(operand: &Value) -> Result<Vec<Condition>, String> {
         }
         single => Ok(vec![simple(single)?]),
     }
+}
+
+/// The literal parts of a pattern with stars; a backslash takes a star or a backslash as it is.
+fn compile_wildcard(text: &str) -> Result<Vec<String>, String> {
+    let mut parts = vec![String::new()];
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '*' if letters.peek().is_some_and(|(_, next)| *next == '*') => {
+                return Err(format!("Consecutive wildcard characters at pos {at}"));
+            }
+            '*' => parts.push(String::new()),
+            '\\' => match letters.next() {
+                Some((_, escaped @ ('*' | '\\'))) => push(&mut parts, escaped),
+                _ => return Err(format!("Invalid escape character at pos {at}")),
+            },
+            letter => push(&mut parts, letter),
+        }
+    }
+    Ok(parts)
+}
+
+fn push(parts: &mut [String], letter: char) {
+    if let Some(last) = parts.last_mut() {
+        last.push(letter);
+    }
+}
+
+fn fits(parts: &[String], text: &str) -> bool {
+    let [first, middle @ .., last] = parts else { return parts.first().is_some_and(|only| only == text) };
+    let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+    for part in middle {
+        let Some(at) = rest.find(part.as_str()) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last.as_str())
 }
 
 fn compile_numeric(terms: &[Value]) -> Result<Vec<(Comparison, f64)>, String> {
@@ -244,6 +310,11 @@ impl Policy {
             .fold(1, usize::saturating_mul)
     }
 
+    /// Does an event pass?
+    pub fn wants_event(&self, event: &Map<String, Value>) -> bool {
+        self.wants(event, Scope::Body)
+    }
+
     /// Does the policy look into objects? Attributes have none.
     pub fn is_nested(&self) -> bool {
         self.0.iter().any(|rule| match rule {
@@ -300,7 +371,8 @@ fn attribute_value(attribute: &Value) -> Value {
 impl Condition {
     fn holds(&self, value: Option<&Value>, scope: Scope) -> bool {
         match (self, value) {
-            (Self::Exists(wanted), value) => *wanted == value.is_some(),
+            // Only a leaf is there: an object is the way to others.
+            (Self::Exists(wanted), value) => *wanted == value.is_some_and(|value| !value.is_object()),
             // AWS lets null stand for an attribute that is not there.
             (Self::Equals(Value::Null), None) => scope == Scope::Attributes,
             (_, None) => false,
@@ -317,6 +389,9 @@ impl Condition {
             Self::IgnoreCase(wanted) => text.is_some_and(|text| text.to_lowercase() == wanted.to_lowercase()),
             Self::Prefix(prefix) => text.is_some_and(|text| text.starts_with(prefix.as_str())),
             Self::Suffix(suffix) => text.is_some_and(|text| text.ends_with(suffix.as_str())),
+            Self::PrefixIgnoreCase(prefix) => text.is_some_and(|text| text.to_lowercase().starts_with(prefix.as_str())),
+            Self::SuffixIgnoreCase(suffix) => text.is_some_and(|text| text.to_lowercase().ends_with(suffix.as_str())),
+            Self::Wildcard(parts) => text.is_some_and(|text| fits(parts, text)),
             Self::Exists(wanted) => *wanted,
             Self::Numeric(terms) => item
                 .as_f64()
@@ -403,7 +478,7 @@ mod tests {
                 json!({ "b": 2, "c": "z" }),
             ),
         ] {
-            let compiled = compile(&policy.to_string()).unwrap();
+            let compiled = compile(&policy.to_string(), Dialect::Sns).unwrap();
             assert!(compiled.wants_attributes(&attributes(passing.clone())), "{policy} wants {passing}");
             assert!(!compiled.wants_attributes(&attributes(failing.clone())), "{policy} does not want {failing}");
         }
@@ -418,11 +493,61 @@ mod tests {
             (json!({ "a": [null] }), json!({ "a": null }), json!({})),
             (json!({ "a": { "b": [{ "exists": false }] } }), json!({}), json!({ "a": { "b": 1 } })),
         ] {
-            let compiled = compile(&policy.to_string()).unwrap();
+            let compiled = compile(&policy.to_string(), Dialect::Sns).unwrap();
             assert!(compiled.wants_body(&passing.to_string()), "{policy} wants {passing}");
             assert!(!compiled.wants_body(&failing.to_string()), "{policy} does not want {failing}");
         }
-        assert!(!compile("{\"a\":[\"x\"]}").unwrap().wants_body("not JSON"));
+        assert!(!compile("{\"a\":[\"x\"]}", Dialect::Sns).unwrap().wants_body("not JSON"));
+    }
+
+    #[test]
+    fn events_pass_or_not() {
+        let is = |pattern: Value| json!({ "detail": { "a": pattern } });
+        let has = |value: Value| json!({ "source": "shop", "detail": { "a": value, "n": 5, "o": { "k": 1 } } });
+        for (pattern, passing, failing) in [
+            (json!({ "source": ["shop"] }), has(json!(1)), json!({ "source": "stop" })),
+            (is(json!([{ "wildcard": "*/img/*.png" }])), has(json!("x/img/y.png")), has(json!("x/img/y.jpg"))),
+            (is(json!([{ "wildcard": "a*b*c" }])), has(json!("abbc")), has(json!("ac"))),
+            (is(json!([{ "wildcard": "1\\*2" }])), has(json!("1*2")), has(json!("1x2"))),
+            (is(json!([{ "wildcard": "aa*aa" }])), has(json!("aaaa")), has(json!("aaa"))),
+            (is(json!([{ "prefix": { "equals-ignore-case": "EU-" } }])), has(json!("eu-west")), has(json!("us-eu-"))),
+            (is(json!([{ "suffix": { "equals-ignore-case": ".PNG" } }])), has(json!("a.png")), has(json!("a.jpg"))),
+            (is(json!([{ "anything-but": { "wildcard": "*/lib/*" } }])), has(json!("a/b")), has(json!("a/lib/b"))),
+            (is(json!([{ "anything-but": { "prefix": ["x", "y"] } }])), has(json!("z")), has(json!("yz"))),
+            (is(json!([{ "equals-ignore-case": "alice" }])), has(json!("ALICE")), has(json!("alicia"))),
+            (is(json!([{ "numeric": [">", 0, "<=", 5] }, "x"])), has(json!(5)), has(json!(5.5))),
+            (is(json!([null, ""])), has(json!(null)), has(json!("null"))),
+            (is(json!(["x"])), has(json!(["y", "x"])), has(json!(["y"]))),
+            (json!({ "detail": { "o": [{ "exists": false }] } }), has(json!(1)), json!({ "detail": { "o": 1 } })),
+            (
+                json!({ "detail": { "none": [{ "exists": false }] } }),
+                has(json!(1)),
+                json!({ "detail": { "none": null } }),
+            ),
+            (
+                json!({ "detail": { "$or": [{ "a": ["x"] }, { "n": [{ "numeric": ["<", 5] }] }] } }),
+                has(json!("x")),
+                has(json!("y")),
+            ),
+            (
+                json!({ "detail": { "a": { "p": [1], "q": [2] } } }),
+                has(json!([{ "p": 1, "q": 2 }])),
+                has(json!([{ "p": 1, "q": 1 }, { "p": 2, "q": 2 }])),
+            ),
+        ] {
+            let compiled = compile(&pattern.to_string(), Dialect::EventBridge).unwrap();
+            assert!(compiled.wants_event(passing.as_object().unwrap()), "{pattern} wants {passing}");
+            assert!(!compiled.wants_event(failing.as_object().unwrap()), "{pattern} does not want {failing}");
+        }
+        for (pattern, text) in [
+            (json!({}), "Empty objects are not allowed"),
+            (json!({ "source": "shop" }), "\"source\" must be an object or an array"),
+            (json!({ "source": [] }), "Empty arrays are not allowed"),
+            (json!({ "source": [{ "wildcard": "a**b" }] }), "Consecutive wildcard characters at pos 1"),
+            (json!({ "source": [{ "starts": "a" }] }), "Unrecognized match type starts"),
+        ] {
+            assert_eq!(compile(&pattern.to_string(), Dialect::EventBridge).unwrap_err(), text, "{pattern}");
+        }
     }
 
     /// The texts are those AWS gave for these policies.
@@ -456,7 +581,7 @@ mod tests {
             ),
             (json!({ "a": vec![1; 151] }), "Filter policy is too complex"),
         ] {
-            assert_eq!(compile(&policy.to_string()).unwrap_err(), text, "{policy}");
+            assert_eq!(compile(&policy.to_string(), Dialect::Sns).unwrap_err(), text, "{policy}");
         }
     }
 }

@@ -1,0 +1,18 @@
+"""A function of the wire tests: does what its event says."""
+
+import json
+import os
+import time
+
+
+def lambda_handler(event, context):
+    asked = event.get("do") if isinstance(event, dict) else None
+    if asked == "fail":
+        raise RuntimeError("out of ink")
+    if asked == "sleep":
+        time.sleep(event["seconds"])
+    if asked == "keep":
+        with open(os.environ["KEPT"], "a") as file:
+            file.write(json.dumps(event) + "\n")
+    print("did", asked)
+    return {"event": event, "region": os.environ["AWS_REGION"], "arn": context.invoked_function_arn}
