@@ -18,7 +18,7 @@ mod variables;
 
 pub use check::{CheckOptions, Checked, MAX_DEFINITION_BYTES, MachineType, Syntax, check};
 pub use diagnostic::{Diagnostic, Severity, invalid_definition_message, line_column};
-pub use parse::{LoadError, compile, load};
+pub use parse::{LoadError, load};
 pub use parse_path::{MAX_NESTED_CALLS, ParseError};
 pub use payload::Payload;
 pub use program::*;

@@ -120,7 +120,7 @@ fn valid_definitions_become_programs() {
 fn definitions_in_every_language_become_programs() {
     let mut compiled = 0;
     for entry in entries().iter().filter(|entry| entry.check().is_valid() && !entry.placeholders) {
-        let program = asl::compile(entry.definition.get()).unwrap_or_else(|error| panic!("{}: {error}", entry.id));
+        let program = asl::load(entry.definition.get()).unwrap_or_else(|error| panic!("{}: {error}", entry.id));
         assert!(!program.states.is_empty(), "{}", entry.id);
         compiled += 1;
     }

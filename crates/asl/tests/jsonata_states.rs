@@ -295,7 +295,7 @@ impl Variables for Named {
 fn state(language: &str, fields: &str) -> State {
     let definition = machine(language, fields);
     assert_eq!(errors(&definition), [""; 0], "{definition}");
-    compile(&definition).expect("it was checked").states.remove(0)
+    load(&definition).expect("it was checked").states.remove(0)
 }
 
 fn with_env<T>(body: impl FnOnce(&mut QueryEnv<'_>) -> T) -> T {
@@ -503,7 +503,7 @@ fn assign_in_jsonpath() {
 #[test]
 fn variable_references() {
     let told = |definition: &str| {
-        let references = compile(definition).expect(definition).variable_references();
+        let references = load(definition).expect(definition).variable_references();
         let lines = references.iter().map(|(state, names)| {
             format!("{state}: {}", names.iter().map(|name| &**name).collect::<Vec<_>>().join(" "))
         });

@@ -261,7 +261,7 @@ fn through_a_state() {
             continue;
         };
         ran += 1;
-        let program = asl::compile(&definition.to_string()).expect(&case.case);
+        let program = asl::load(&definition.to_string()).expect(&case.case);
         let output = program.states[0].output.as_ref().expect("Output");
         let mut draws = draws();
         let mut env = QueryEnv { scope, draws: &mut draws, limits: Limits::default() };

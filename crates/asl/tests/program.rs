@@ -163,23 +163,6 @@ fn a_distributed_map_keeps_its_configuration() {
     assert!(map.distribution.result_writer.expect("a writer").config.is_some());
 }
 
-#[test]
-fn what_comes_later_is_valid_and_says_so() {
-    let reason = |definition: &str| {
-        let checked = check(definition, &CheckOptions::default());
-        assert!(checked.is_valid() && checked.program.is_none());
-        checked.unsupported.expect("a reason")
-    };
-    assert_eq!(
-        reason(r#"{"QueryLanguage":"JSONata","StartAt":"A","States":{"A":{"Type":"Succeed","Output":"{% 1 %}"}}}"#),
-        "JSONata is not supported yet by this version"
-    );
-    assert_eq!(
-        reason(r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{"x":1},"End":true}}}"#),
-        "Assign is not supported yet by this version"
-    );
-}
-
 /// A stored definition is not judged again: what is refused today may have been taken once.
 #[test]
 fn loading_does_not_judge() {

@@ -40,10 +40,9 @@ pub(crate) async fn task_input(engine: &Engine, key: ExecutionKey, task: TaskId)
     let chunks = engine.store.load_events(key, range).await?;
     let records = resolve(engine, key, &chunks).await?;
     for (StoredChunk { chunk, .. }, records) in chunks.iter().zip(records) {
-        let events = records.into_iter().filter(|record| record.body.is_event()).zip(chunk.first_event..);
-        for (record, id) in events {
-            if let (true, Body::TaskScheduled(scheduled)) = (id == task, record.body) {
-                return Ok(Some(scheduled.parameters));
+        for event in history::events(&records, chunk.first_event) {
+            if let (true, Body::TaskScheduled(scheduled)) = (event.id == task, &event.record.body) {
+                return Ok(Some(scheduled.parameters.clone()));
             }
         }
     }
@@ -103,14 +102,14 @@ pub(crate) async fn page(
     // Where a page goes on that ends because its chunks are large.
     let mut cut = None;
     for (StoredChunk { chunk, .. }, records) in chunks.iter().zip(records) {
-        let visible = records.iter().filter(|record| record.body.is_event()).zip(chunk.first_event..);
-        let mut shown: Vec<_> = visible.filter(|(_, id)| (first..=last).contains(id)).collect();
+        let visible = history::events(&records, chunk.first_event);
+        let mut shown: Vec<_> = visible.filter(|event| (first..=last).contains(&event.id)).collect();
         if query.reverse {
             shown.reverse();
         }
         let room = query.limit - events.len();
-        next = shown.get(room).map(|(_, id)| *id);
-        events.extend(shown.into_iter().take(room).filter_map(|(record, id)| history::event(view, id, record)));
+        next = shown.get(room).map(|event| event.id);
+        events.extend(shown.into_iter().take(room).filter_map(|event| history::shown(view, event)));
         if next.is_some() {
             break;
         }

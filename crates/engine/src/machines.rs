@@ -1,5 +1,6 @@
 //! The catalogue: state machines and activities, their tags, and the names they may have.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -306,6 +307,11 @@ impl Engine {
     pub async fn definition(&self, hash: [u8; 32]) -> Result<Arc<str>> {
         let text = self.store.definition(hash).await?;
         text.map(Into::into).ok_or_else(|| Error::Internal("a definition is missing from the store".into()))
+    }
+
+    /// The workflow variables that each state of a definition reads; states that read none are left out.
+    pub async fn variable_references(&self, hash: [u8; 32]) -> Result<BTreeMap<Arc<str>, Vec<Arc<str>>>> {
+        Ok(self.programs.get(self, hash).await?.variable_references())
     }
 
     /// Checks a definition and keeps its program; its hash.

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::record::Record;
 
-/// The version that is written.
-pub const VERSION: u8 = 1;
+/// The version that is written. Each one only adds kinds of records, so the readers of one read all before it.
+pub const VERSION: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
@@ -102,7 +102,7 @@ impl Writer {
 pub fn records(bytes: &[u8]) -> Result<Vec<Record<PayloadRef>>, CodecError> {
     match bytes.split_first() {
         None => Err(CodecError::Damaged("an empty chunk".into())),
-        Some((&VERSION, bytes)) => postcard::from_bytes(bytes).map_err(|e| CodecError::Damaged(e.to_string())),
+        Some((1..=VERSION, bytes)) => postcard::from_bytes(bytes).map_err(|e| CodecError::Damaged(e.to_string())),
         Some((version, _)) if *version > VERSION => Err(CodecError::Newer(*version)),
         Some((version, _)) => Err(CodecError::Damaged(format!("unknown format {version}"))),
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use asl::{Payload, Program, StateId, Transition};
 
 use crate::record::{Body, DebtKind, EventId, FrameId, Record, Started, TaskId, Timestamp};
+use crate::states::map::Settled;
 use crate::{Failure, limits};
 
 /// Where an execution stands; the log tells all of it.
@@ -29,6 +30,8 @@ pub struct Execution {
     /// Tasks that somebody is to report about, by their Scheduled event.
     pub tasks: BTreeMap<TaskId, Task>,
     pub debts: BTreeMap<TaskId, Debt>,
+    /// The values of all variables together.
+    pub variable_bytes: usize,
     /// The last event's id, which is also their number.
     pub events: EventId,
     pub last_at: Timestamp,
@@ -67,15 +70,30 @@ pub struct Frame {
     pub state: StateId,
     /// The current state's input as it was entered; the output once the frame is done.
     pub data: Payload,
+    /// The workflow variables that were set on this line of control; it also sees those of the lines around it.
+    pub variables: BTreeMap<Arc<str>, Payload>,
     /// Where the chain of `previousEventId`s goes on.
     pub last_event: EventId,
-    /// The current state's Entered event, and when that was.
+    /// The current state's Entered event, what that followed, and when it was.
     pub entered: EventId,
+    pub before_entered: EventId,
     pub entered_at: Timestamp,
     /// How often each retrier of the current state was used, by its place.
     pub retries: Vec<u32>,
     /// The branches or iterations of the current state.
     pub region: Option<Region>,
+}
+
+impl Frame {
+    /// What JSONata that fails now follows: a state that has done nothing yet is as if it were not entered (recorded),
+    /// and a region that has succeeded stands beside the chain.
+    pub(crate) fn before_evaluation(&self) -> EventId {
+        if self.phase == Phase::Entered {
+            return self.before_entered;
+        }
+        let joined = self.region.as_ref().and_then(|region| region.joined);
+        joined.unwrap_or(self.last_event)
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -115,6 +133,8 @@ pub struct Region {
     pub freed_by: EventId,
     /// The chain's end inside the region, once all has succeeded.
     pub joined: Option<EventId>,
+    /// What a Map computed when it began.
+    pub settled: Option<Settled>,
 }
 
 impl Region {
@@ -238,6 +258,7 @@ impl Execution {
                 frame.state = record.state;
                 frame.data = input.clone();
                 frame.entered = event;
+                frame.before_entered = record.previous;
                 frame.entered_at = record.at;
                 frame.phase = Phase::Entered;
                 frame.retries.clear();
@@ -255,6 +276,8 @@ impl Execution {
                         frame.phase = Phase::Done;
                         if let Some(parent) = frame.parent {
                             self.region_mut(parent).done += 1;
+                            // Nobody sees them any more.
+                            self.forget_variables(id);
                         }
                     }
                 }
@@ -333,6 +356,15 @@ impl Execution {
                 self.frame_mut(child).phase = Phase::Aborted;
                 chain = record.previous;
             }
+            Body::EvaluationFailed { .. } => {}
+            Body::VariablesAssigned { variables } => {
+                chain = self.frame(id).last_event;
+                self.assign(id, variables);
+            }
+            Body::MapSettled(settled) => {
+                chain = self.frame(id).last_event;
+                self.region_mut(id).settled = Some(*settled);
+            }
             _ => unreachable!("apply() has taken every other body"),
         }
         self.frame_mut(id).last_event = chain;
@@ -377,6 +409,7 @@ impl Execution {
             failed: 0,
             freed_by: event,
             joined: None,
+            settled: None,
         };
         frame.region = Some(region);
     }
@@ -387,6 +420,7 @@ impl Execution {
         for child in region.children {
             self.close_region(child);
             self.forget_task(child);
+            self.forget_variables(child);
             let frame = self.frame_mut(child);
             frame.phase = Phase::Free;
             frame.data = Payload::empty_object();
@@ -396,6 +430,19 @@ impl Execution {
             self.frames.pop();
             self.free.remove(&FrameId(self.frames.len() as u32));
         }
+    }
+
+    fn assign(&mut self, id: FrameId, variables: &[(Arc<str>, Payload)]) {
+        for (name, value) in variables {
+            let old = self.frame_mut(id).variables.insert(name.clone(), value.clone());
+            self.variable_bytes += value.text().len();
+            self.variable_bytes -= old.map_or(0, |old| old.text().len());
+        }
+    }
+
+    fn forget_variables(&mut self, id: FrameId) {
+        let forgotten = std::mem::take(&mut self.frame_mut(id).variables);
+        self.variable_bytes -= forgotten.values().map(|value| value.text().len()).sum::<usize>();
     }
 
     fn forget_task(&mut self, id: FrameId) {
@@ -431,8 +478,10 @@ impl Frame {
             phase: Phase::Enter,
             state: start,
             data,
+            variables: BTreeMap::new(),
             last_event,
             entered: 0,
+            before_entered: 0,
             entered_at: 0,
             retries: Vec::new(),
             region: None,

@@ -1,5 +1,7 @@
 //! The log in AWS's words: what `GetExecutionHistory` shows of each record.
 
+use std::sync::Arc;
+
 use asl::{Kind, Payload, Program, Resource, Target};
 use serde_json::{Map, Value, json};
 
@@ -16,9 +18,32 @@ pub struct View<'a> {
     pub region: &'a str,
 }
 
-/// One history event; `None` for a hidden record. `id` is the event's own.
-pub fn event(view: View, id: EventId, record: &Record) -> Option<Value> {
-    let (kind, details) = describe(view, record)?;
+/// A record that is an event, with its number.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    pub id: EventId,
+    pub record: &'a Record,
+    /// What the state that exits has set, which the hidden record before its own tells.
+    assigned: &'a [(Arc<str>, Payload)],
+}
+
+/// The events among the records of a chunk, of which the first has this number.
+pub fn events(records: &[Record], first: EventId) -> impl Iterator<Item = Event<'_>> {
+    let before = |place: usize| place.checked_sub(1).map(|place| &records[place].body);
+    let visible = records.iter().enumerate().filter(|(_, record)| record.body.is_event());
+    visible.zip(first..).map(move |((place, record), id)| {
+        let assigned = match before(place) {
+            Some(Body::VariablesAssigned { variables }) => &variables[..],
+            _ => &[],
+        };
+        Event { id, record, assigned }
+    })
+}
+
+/// One history event.
+pub fn shown(view: View, event: Event) -> Option<Value> {
+    let Event { id, record, assigned } = event;
+    let (kind, details) = describe(view, record, assigned)?;
     let mut event = Map::new();
     event.insert("timestamp".into(), seconds(record.at));
     event.insert("type".into(), kind.clone().into());
@@ -44,7 +69,7 @@ fn details_name(kind: &str) -> String {
     name + "EventDetails"
 }
 
-fn describe(view: View, record: &Record) -> Option<(String, Details)> {
+fn describe(view: View, record: &Record, assigned: &[(Arc<str>, Payload)]) -> Option<(String, Details)> {
     let state = view.program.state(record.state);
     let of_state = |what: &str| format!("{}State{what}", state.kind.name());
     let own = |details: Map<String, Value>| Some((None, details));
@@ -68,7 +93,18 @@ fn describe(view: View, record: &Record) -> Option<(String, Details)> {
         Body::StateExited { output, .. } => {
             let mut details = payload(view, "output", output);
             put(&mut details, "name", Some(&*state.name));
+            if view.data && !assigned.is_empty() {
+                let texts = assigned.iter().map(|(name, value)| (name.to_string(), json!(**value.text())));
+                details.insert("assignedVariables".into(), texts.collect::<Map<_, _>>().into());
+                details.insert("assignedVariablesDetails".into(), json!({"truncated": false}));
+            }
             (of_state("Exited"), Some((Some("stateExitedEventDetails".into()), details)))
+        }
+        Body::EvaluationFailed { failure, location } => {
+            let mut details = of_failure(failure);
+            put(&mut details, "location", Some(&**location));
+            put(&mut details, "state", Some(&*state.name));
+            ("EvaluationFailed".into(), own(details))
         }
         Body::StateAborted | Body::RegionAborted => (of_state("Aborted"), None),
         Body::RegionStarted { length, .. } => match state.kind {

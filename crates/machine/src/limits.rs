@@ -8,6 +8,10 @@ pub const LONGEST_SECONDS: u64 = 99_999_999;
 pub struct Limits {
     /// Input, output and result of a state or task, in bytes of UTF-8.
     pub payload_bytes: usize,
+    /// Values of all workflow variables of an execution, in bytes of UTF-8. One `Assign` may set `payload_bytes`.
+    pub variables_bytes: usize,
+    /// What one JSONata expression may use up.
+    pub query: asl::jsonata::Limits,
     /// History events of one execution; the last one is kept for the failure.
     pub events: u64,
     /// Iterations of an inline Map that run at once, however high its MaxConcurrency.
@@ -24,6 +28,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             payload_bytes: 262_144,
+            variables_bytes: 10 << 20,
+            query: asl::jsonata::Limits::default(),
             events: 25_000,
             inline_concurrency: 40,
             wait_seconds: 2_147_483_647,

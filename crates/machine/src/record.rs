@@ -10,6 +10,7 @@ use asl::{Payload, StateId, Transition};
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::states::map::Settled;
 
 /// Milliseconds since 1970, UTC.
 pub type Timestamp = i64;
@@ -132,6 +133,19 @@ pub enum Body<P = Payload> {
     Settled {
         task: TaskId,
     },
+
+    // Since format 2. New kinds stand at the end: their place is their name in the log.
+    /// JSONata could not be evaluated.
+    EvaluationFailed {
+        failure: Failure,
+        location: Arc<str>,
+    },
+    /// Hidden: the state that exits with the next record sets these.
+    VariablesAssigned {
+        variables: Vec<(Arc<str>, P)>,
+    },
+    /// Hidden: what the Map that has just started computed.
+    MapSettled(Settled),
 }
 
 /// Which step of a task failed: history has a name for each.
@@ -183,7 +197,12 @@ impl<P> Body<P> {
     pub fn is_event(&self) -> bool {
         !matches!(
             self,
-            Body::WaitUntil { .. } | Body::RetryScheduled { .. } | Body::DebtIncurred { .. } | Body::Settled { .. }
+            Body::WaitUntil { .. }
+                | Body::RetryScheduled { .. }
+                | Body::DebtIncurred { .. }
+                | Body::Settled { .. }
+                | Body::VariablesAssigned { .. }
+                | Body::MapSettled(_)
         )
     }
 
@@ -263,6 +282,12 @@ impl<P> Body<P> {
             Body::IterationAborted { index } => Body::IterationAborted { index },
             Body::DebtIncurred { task, kind } => Body::DebtIncurred { task, kind },
             Body::Settled { task } => Body::Settled { task },
+            Body::EvaluationFailed { failure, location } => Body::EvaluationFailed { failure, location },
+            Body::VariablesAssigned { variables } => {
+                let variables = variables.into_iter().map(|(name, value)| Ok((name, f(value)?)));
+                Body::VariablesAssigned { variables: variables.collect::<Result<_, E>>()? }
+            }
+            Body::MapSettled(settled) => Body::MapSettled(settled),
         })
     }
 }

@@ -6,7 +6,7 @@
 use crate::execution::Phase;
 use crate::failure::{self, Failure};
 use crate::record::{Body, EventId, FrameId};
-use crate::states;
+use crate::states::{self, Fault};
 use crate::turn::{Going, Walk, start_of};
 use asl::{Kind, Map, Payload};
 
@@ -43,7 +43,7 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
     let result = result(walk, id);
     let scene = walk.scene(id);
     let result = scene.within_limit(result, &scene.state.name).and_then(|result| scene.within_depth(result));
-    let decision = result.and_then(|result| states::end_work(&scene, result));
+    let decision = result.map_err(Fault::from).and_then(|result| states::end_work(&scene, result));
     walk.follow(id, decision)?;
     Ok(true)
 }
@@ -54,7 +54,7 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
     let most = input.and_then(|input| Ok((states::map::concurrency(&walk.scene(id), map, &input)?, input)));
     let (most, state_input) = match most {
         Ok(found) => found,
-        Err(failure) => return fail(walk, id, failure).map(|()| false),
+        Err(fault) => return fail(walk, id, fault).map(|()| false),
     };
     loop {
         let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
@@ -65,7 +65,7 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
         let previous = region.freed_by;
         let input = match states::map::iteration_input(walk.scene(id), map, &state_input, index) {
             Ok(input) => input,
-            Err(failure) => return fail(walk, id, failure).map(|()| false),
+            Err(fault) => return fail(walk, id, fault).map(|()| false),
         };
         let child = walk.execution.free_frame();
         let start = start_of(walk.program, map.processor);
@@ -116,7 +116,7 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
                 )
             }
             Ok(None) => {}
-            Err(own) => failure = own,
+            Err(own) => failure = walk.told(parent, own)?,
         }
     }
     if let Some(body) = aborted {
@@ -127,7 +127,8 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
 }
 
 /// The state itself has failed over its region: its other lines of control stop first.
-fn fail(walk: &mut Walk, id: FrameId, failure: Failure) -> Going {
+fn fail(walk: &mut Walk, id: FrameId, fault: Fault) -> Going {
+    let failure = walk.told(id, fault)?;
     let previous = walk.execution.frame(id).last_event;
     abort_children(walk, id, previous)?;
     walk.fail_from(id, previous, failure)

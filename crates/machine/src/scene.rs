@@ -2,9 +2,11 @@
 //!
 //! The context object is made only when a path asks for it, and a token is sealed only then.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
 
-use asl::eval::{Context, Draws, EvalError, Variables};
+use asl::eval::{Context, Draws, EvalError, QueryEnv, QueryError, Variables};
+use asl::jsonata::{Scope, States};
 use asl::payload::MAX_DEPTH;
 use asl::{Kind, Payload, Program, State};
 use jiff::{Timestamp as Instant, ToSpan};
@@ -13,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::execution::{Execution, Frame};
 use crate::record::{FrameId, Timestamp};
 use crate::stamp::{Draw, Stamp};
+use crate::states::Fault;
 use crate::{Failure, failure};
 
 pub(crate) struct Scene<'a> {
@@ -24,11 +27,38 @@ pub(crate) struct Scene<'a> {
     pub state: &'a State,
     /// The iteration whose ItemSelector is evaluated, where the frame is still the Map's own.
     pub item: Option<(u32, &'a Value)>,
+    /// How often JSONata was evaluated: chance is another one each time.
+    queries: Cell<u32>,
     context: OnceCell<Value>,
     /// Without the execution's input.
     slim_context: OnceCell<Value>,
     whole_context: OnceCell<Value>,
 }
+
+/// What `$states` has beside the input and the context object.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Given<'a> {
+    pub result: Option<&'a Payload>,
+    pub error_output: Option<&'a Payload>,
+}
+
+impl<'a> Given<'a> {
+    pub fn result(result: &'a Payload) -> Given<'a> {
+        Given { result: Some(result), error_output: None }
+    }
+
+    pub fn error_output(error_output: &'a Payload) -> Given<'a> {
+        Given { result: None, error_output: Some(error_output) }
+    }
+
+    /// What goes on where no `Output` says otherwise.
+    pub fn handed_on(&self) -> Option<&'a Payload> {
+        self.result.or(self.error_output)
+    }
+}
+
+/// `draw` fields from here on are those of JSONata.
+const FIRST_QUERY: u32 = 256;
 
 impl<'a> Scene<'a> {
     pub fn new(execution: &'a Execution, program: &'a Program, stamp: &'a Stamp<'a>, id: FrameId) -> Scene<'a> {
@@ -42,6 +72,7 @@ impl<'a> Scene<'a> {
             frame,
             state,
             item: None,
+            queries: Cell::new(0),
             context: OnceCell::new(),
             slim_context: OnceCell::new(),
             whole_context: OnceCell::new(),
@@ -57,6 +88,20 @@ impl<'a> Scene<'a> {
     pub fn draw(&self, field: u32) -> Draw {
         let item = self.item.map_or(0, |(index, _)| u64::from(index) + 1);
         Draw::new(self.stamp, self.execution.events, (u64::from(self.id.0) << 40) ^ (u64::from(field) << 32) ^ item)
+    }
+
+    /// Evaluates fields of a JSONata state.
+    pub fn query<T>(
+        &self,
+        given: Given,
+        evaluate: impl FnOnce(&mut QueryEnv<'_>) -> Result<T, QueryError>,
+    ) -> Result<T, Fault> {
+        let mut draws = self.draw(FIRST_QUERY + self.queries.replace(self.queries.get() + 1));
+        let Given { result, error_output } = given;
+        let states = States { input: &self.frame.data, result, error_output, context: self };
+        let scope = Scope { states: Some(states), variables: self, focus: None, now_ms: self.stamp.at };
+        let mut env = QueryEnv { scope, draws: &mut draws, limits: self.stamp.limits.query };
+        evaluate(&mut env).map_err(|error| self.fault(error))
     }
 
     /// AWS's words around a failed evaluation.
@@ -76,6 +121,19 @@ impl<'a> Scene<'a> {
             return Err(too_large(name).terminal());
         }
         Ok(payload)
+    }
+
+    /// Refuses variables that are larger than they may be: each, all of one `Assign`, and all of the execution.
+    pub fn within_variables(&self, variables: &[(Arc<str>, Payload)]) -> Result<(), Failure> {
+        let length = |payload: &Payload| payload.text().len();
+        let limits = self.stamp.limits;
+        let new: usize = variables.iter().map(|(_, value)| length(value)).sum();
+        let old = variables.iter().filter_map(|(name, _)| self.frame.variables.get(name));
+        let all = self.execution.variable_bytes + new - old.map(length).sum::<usize>();
+        if new > limits.payload_bytes || all > limits.variables_bytes {
+            return Err(too_large(&self.state.name).terminal());
+        }
+        Ok(())
     }
 
     fn map_item(&self) -> Option<Value> {
@@ -192,9 +250,26 @@ fn leads_beside_input(path: &str) -> bool {
             .any(|beside| names.strip_prefix(beside).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
+/// Branches and iterations see the variables of the states around them.
 impl Variables for Scene<'_> {
-    fn get(&self, _name: &str) -> Option<&Value> {
-        None
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.variable(name).map(Payload::value)
+    }
+
+    fn payload(&self, name: &str) -> Option<Payload> {
+        self.variable(name).cloned()
+    }
+}
+
+impl Scene<'_> {
+    fn variable(&self, name: &str) -> Option<&Payload> {
+        let mut frame = self.frame;
+        loop {
+            if let Some(value) = frame.variables.get(name) {
+                return Some(value);
+            }
+            frame = self.execution.frame(frame.parent?);
+        }
     }
 }
 

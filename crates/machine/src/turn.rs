@@ -7,14 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use asl::{Kind, Pattern, Payload, Program, StateId, Target, Transition};
+use asl::eval::QueryError;
+use asl::{Kind, Pattern, Payload, Program, StateId, Target};
 
 use crate::execution::{Execution, Phase};
 use crate::failure::{self, Failure};
 use crate::record::{Body, DebtKind, EventId, FrameId, Record, Stage, Started, TaskId, Timestamp};
 use crate::scene::Scene;
 use crate::stamp::Stamp;
-use crate::states::{self, Flow};
+use crate::states::{self, Exit, Fault, Flow};
 use crate::{limits, region, retry};
 
 /// What happened outside.
@@ -189,8 +190,8 @@ impl<'a> Walk<'a> {
     fn write(&mut self, frame: FrameId, previous: EventId, body: Body) -> EventId {
         let held = self.execution.frames.get(frame.0 as usize);
         let state = held.map_or(self.program.scope(Program::ROOT).start_at, |frame| frame.state);
-        let new = payload_of(&body).filter(|payload| held.is_none_or(|frame| !frame.data.same(payload)));
-        self.bytes += new.map_or(0, |payload| payload.text().len());
+        let new = payloads_of(&body).into_iter().filter(|payload| held.is_none_or(|frame| !frame.data.same(payload)));
+        self.bytes += new.map(|payload| payload.text().len()).sum::<usize>();
         let record = Record { at: self.stamp.at, frame, state, previous, body };
         self.execution.apply(&record);
         self.turn.records.push(record);
@@ -201,8 +202,8 @@ impl<'a> Walk<'a> {
         Scene::new(self.execution, self.program, self.stamp, frame)
     }
 
-    /// After InputPath.
-    pub fn map_input(&mut self, frame: FrameId) -> Result<Payload, Failure> {
+    /// What ItemsPath and ItemSelector of a Map read: its input, after InputPath.
+    pub fn map_input(&mut self, frame: FrameId) -> Result<Payload, Fault> {
         let entered = self.execution.frame(frame).entered;
         if let Some((of, input)) = self.map_inputs.get(&frame)
             && *of == entered
@@ -390,7 +391,7 @@ impl<'a> Walk<'a> {
                 Phase::Outcome(outcome) => {
                     let decision = match outcome.clone() {
                         Ok(result) => states::end_work(&self.scene(id), result),
-                        Err(failure) => Err(failure),
+                        Err(failure) => Err(failure.into()),
                     };
                     self.follow(id, decision)?;
                 }
@@ -425,38 +426,57 @@ impl<'a> Walk<'a> {
     /// Does what a state decided.
     pub fn follow(&mut self, id: FrameId, decision: states::Decision) -> Going {
         match decision {
-            Ok(Flow::Exit(output, next)) => self.exit(id, output, next),
+            Ok(Flow::Exit(exit)) => {
+                let frame = self.execution.frame(id);
+                // A region's Succeeded event stands beside the chain: the exit follows what it followed.
+                let joined = frame.region.as_ref().and_then(|region| region.joined);
+                self.exit(id, joined.unwrap_or(frame.last_event), exit)
+            }
             Ok(Flow::WaitUntil(until)) => self.emit(id, Body::WaitUntil { until }).map(drop),
             Ok(Flow::Task(scheduled)) => {
                 let task = self.emit(id, Body::TaskScheduled(scheduled))?;
                 self.turn.effects.push(Effect::StartTask { task });
                 Ok(())
             }
-            Ok(Flow::Open { length, items, branches }) => {
+            Ok(Flow::Open { length, items, branches, settled }) => {
                 self.emit(id, Body::RegionStarted { length, items, branches })?;
+                if let Some(settled) = settled {
+                    self.emit(id, Body::MapSettled(settled))?;
+                }
                 region::opened(self, id);
                 Ok(())
             }
-            Err(failure) => self.fail(id, failure),
+            Err(fault) => {
+                let failure = self.told(id, fault)?;
+                let previous = self.execution.frame(id).last_event;
+                self.fail_from(id, previous, failure)
+            }
         }
     }
 
-    fn exit(&mut self, id: FrameId, output: Payload, next: Transition) -> Going {
-        let frame = self.execution.frame(id);
-        // A region's Succeeded event stands beside the chain: the exit follows what it followed.
-        let joined = frame.region.as_ref().and_then(|region| region.joined);
-        let previous = joined.unwrap_or(frame.last_event);
+    fn exit(&mut self, id: FrameId, previous: EventId, exit: Exit) -> Going {
+        let Exit { output, variables, next } = exit;
+        if !variables.is_empty() {
+            self.emit(id, Body::VariablesAssigned { variables })?;
+        }
         self.emit_after(id, previous, Body::StateExited { output, next }).map(drop)
     }
 
-    /// The frame's state has failed: it is tried again, caught, or the failure goes up.
-    pub fn fail(&mut self, id: FrameId, failure: Failure) -> Going {
-        let previous = self.execution.frame(id).last_event;
-        self.fail_from(id, previous, failure)
+    /// The failure of a state that cannot go on; where JSONata failed, history has told so.
+    pub fn told(&mut self, id: FrameId, fault: Fault) -> Going<Failure> {
+        let Fault { failure, evaluation } = fault;
+        if let Some(evaluation) = evaluation {
+            let frame = self.execution.frame(id);
+            let previous = if evaluation.value_refused { frame.last_event } else { frame.before_evaluation() };
+            let body = Body::EvaluationFailed { failure: failure.clone(), location: evaluation.location };
+            self.emit_after(id, previous, body)?;
+        }
+        Ok(failure)
     }
 
-    /// The same where the chain of events comes from inside the state's region.
-    pub fn fail_from(&mut self, id: FrameId, previous: EventId, failure: Failure) -> Going {
+    /// The frame's state has failed: it is tried again, caught, or the failure goes up. The chain of events may come
+    /// from inside the state's region.
+    pub fn fail_from(&mut self, id: FrameId, previous: EventId, mut failure: Failure) -> Going {
         if failure.is_terminal() {
             return Err(Halt::Failed { frame: id, failure });
         }
@@ -468,26 +488,40 @@ impl<'a> Walk<'a> {
             self.ready.insert(id);
             return Ok(());
         }
-        let catcher = catchers.iter().find(|catcher| failure.matches(&catcher.error_equals));
-        if frame.region.as_ref().is_some_and(|region| region.joined.is_none()) {
+        let place = catchers.iter().position(|catcher| failure.matches(&catcher.error_equals));
+        if self.region_fails(id, &failure) {
             self.emit_after(id, previous, Body::RegionFailed)?;
         }
-        if let Some(catcher) = catcher {
-            let scene = self.scene(id);
-            let output = scene.combine(&catcher.result_path, failure.output());
-            let output = output.and_then(|output| scene.within_limit(output, &scene.state.name));
-            return match output {
-                Ok(output) => {
-                    self.emit(id, Body::StateExited { output, next: Transition::Next(catcher.next) })?;
+        if let Some(place) = place {
+            match states::catch(&self.scene(id), &catchers[place], place, &failure) {
+                Ok(exit) => {
+                    let previous = self.execution.frame(id).last_event;
+                    self.exit(id, previous, exit)?;
                     self.ready.insert(id);
-                    Ok(())
+                    return Ok(());
                 }
-                Err(failure) => Err(Halt::Failed { frame: id, failure: failure.terminal() }),
-            };
+                // What fails while it is caught is caught by nobody here.
+                Err(fault) => failure = self.told(id, fault)?,
+            }
+        }
+        if failure.is_terminal() {
+            return Err(Halt::Failed { frame: id, failure });
         }
         match self.execution.frame(id).parent {
             None => Err(Halt::Failed { frame: id, failure }),
             Some(parent) => region::child_failed(self, parent, id, failure),
+        }
+    }
+
+    /// Whether a Parallel or Map fails as a whole, which has an event of its own: its region is open, or JSONata kept it
+    /// from being opened.
+    fn region_fails(&self, id: FrameId, failure: &Failure) -> bool {
+        match &self.execution.frame(id).region {
+            Some(region) => region.joined.is_none(),
+            None => {
+                matches!(self.kind(id), Kind::Parallel(_) | Kind::Map(_))
+                    && failure.error.as_deref() == Some(QueryError::ERROR)
+            }
         }
     }
 
@@ -515,12 +549,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The payload that a record may add to the log; the budget of a turn counts those that are new.
-fn payload_of(body: &Body) -> Option<&Payload> {
+/// The payloads that a record may add to the log; the budget of a turn counts those that are new.
+fn payloads_of(body: &Body) -> Vec<&Payload> {
     match body {
-        Body::StateExited { output, .. } | Body::TaskSucceeded { output, .. } => Some(output),
-        Body::TaskScheduled(scheduled) => Some(&scheduled.parameters),
-        _ => None,
+        Body::StateExited { output, .. } | Body::TaskSucceeded { output, .. } => vec![output],
+        Body::TaskScheduled(scheduled) => vec![&scheduled.parameters],
+        Body::VariablesAssigned { variables } => variables.iter().map(|(_, value)| value).collect(),
+        _ => Vec::new(),
     }
 }
 

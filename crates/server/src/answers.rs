@@ -1,5 +1,6 @@
 //! What the operations answer, in AWS's names. What is absent is left out, as AWS leaves it out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::api::{MachineStatus, MachineType};
@@ -35,6 +36,9 @@ pub struct StateMachineUpdated {
     pub revision_id: Option<String>,
 }
 
+/// The variables that states read, by the states' names.
+pub type VariableReferences = BTreeMap<Arc<str>, Vec<Arc<str>>>;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StateMachineDescription {
@@ -51,6 +55,8 @@ pub struct StateMachineDescription {
     pub revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_configuration: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variable_references: Option<VariableReferences>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +73,8 @@ pub struct StateMachineForExecution {
     pub revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_configuration: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variable_references: Option<VariableReferences>,
 }
 
 #[derive(Serialize)]

@@ -50,7 +50,11 @@ pub fn encryption(configuration: &EncryptionConfiguration<'_>) -> Result<Value, 
         const MESSAGE: &str = "Invalid Encryption Configuration: an AWS owned key has no key id and no reuse period";
         return Err(Exception::new("InvalidEncryptionConfiguration", MESSAGE));
     }
-    Ok(json!({"type": "AWS_OWNED_KEY"}))
+    Ok(owned_key())
+}
+
+pub fn owned_key() -> Value {
+    json!({"type": "AWS_OWNED_KEY"})
 }
 
 pub fn logging_or_default(configuration: Option<Value>) -> Value {

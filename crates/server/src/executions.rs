@@ -188,6 +188,8 @@ pub async fn state_machine(
         true => engine.definition(execution.definition).await?,
         false => machines::HIDDEN_DEFINITION.into(),
     };
+    let references = machines::variable_references(engine, execution.definition, &request.included_data).await?;
+    let encryption = machine.as_ref().and_then(|machine| machine.encryption.clone());
     Ok(StateMachineForExecution {
         name: execution.machine.rsplit(':').next().unwrap_or_default().to_owned(),
         definition,
@@ -197,7 +199,8 @@ pub async fn state_machine(
         logging_configuration: logging_or_default(machine.as_ref().and_then(|machine| machine.logging.clone())),
         tracing_configuration: tracing_or_default(machine.as_ref().and_then(|machine| machine.tracing.clone())),
         revision_id: unchanged.and_then(|machine| machine.revision_id.clone()),
-        encryption_configuration: machine.as_ref().and_then(|machine| machine.encryption.clone()),
+        encryption_configuration: machines::shown_encryption(encryption, &references),
+        variable_references: references,
         state_machine_arn: execution.machine,
     })
 }

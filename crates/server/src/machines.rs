@@ -1,13 +1,15 @@
 //! State machines: create, update, describe, list, delete, and judge a definition without keeping it.
 
 use asl::{CheckOptions, Checked, Severity};
+use engine::Engine;
 use engine::api::{CreateStateMachine, MachineType, StateMachine, UpdateStateMachine};
+use serde_json::Value;
 
 use crate::answers::{
     DefinitionDiagnostic, DefinitionValidation, Empty, Seconds, StateMachineCreated, StateMachineDescription,
-    StateMachineItem, StateMachineList, StateMachineUpdated,
+    StateMachineItem, StateMachineList, StateMachineUpdated, VariableReferences,
 };
-use crate::configuration::{encryption, logging, logging_or_default, tracing, tracing_or_default};
+use crate::configuration::{encryption, logging, logging_or_default, owned_key, tracing, tracing_or_default};
 use crate::decode::{Flag, Integer, Text};
 use crate::exception::Exception;
 use crate::operations::Caller;
@@ -80,6 +82,7 @@ pub async fn describe(
         true => engine.definition(machine.definition).await?,
         false => HIDDEN_DEFINITION.into(),
     };
+    let variable_references = variable_references(engine, machine.definition, &request.included_data).await?;
     Ok(StateMachineDescription {
         state_machine_arn: machine.arn,
         name: machine.name,
@@ -91,8 +94,28 @@ pub async fn describe(
         logging_configuration: logging_or_default(machine.logging),
         tracing_configuration: tracing_or_default(machine.tracing),
         revision_id: machine.revision_id,
-        encryption_configuration: machine.encryption,
+        encryption_configuration: shown_encryption(machine.encryption, &variable_references),
+        variable_references,
     })
+}
+
+/// The variables that the states of a definition read; nothing where they read none.
+pub async fn variable_references(
+    engine: &Engine,
+    definition: [u8; 32],
+    included_data: &Option<Text<'_>>,
+) -> Result<Option<VariableReferences>, Exception> {
+    if !wants_data(included_data) {
+        return Ok(None);
+    }
+    let references = engine.variable_references(definition).await?;
+    Ok(Some(references).filter(|references| !references.is_empty()))
+}
+
+/// Both members are of one age, and older answers have neither: whoever reads variables is told of the encryption, too,
+/// and everybody else what was set.
+pub fn shown_encryption(encryption: Option<Value>, references: &Option<VariableReferences>) -> Option<Value> {
+    encryption.or_else(|| references.is_some().then(owned_key))
 }
 
 pub async fn list(caller: Caller<'_>, request: requests::ListStateMachines<'_>) -> Result<StateMachineList, Exception> {

@@ -163,13 +163,13 @@ pub(crate) fn history(
 ) -> Judgement {
     let log = log(&state.truth, arn)?;
     let view = View { program: &log.program, data, region: "us-east-1" };
-    let records: Vec<_> = log.records.iter().filter(|record| record.body.is_event()).collect();
+    let events: Vec<_> = history::events(&log.records, 1).collect();
     let ids: Vec<u64> = page.events.iter().filter_map(|event| event["id"].as_u64()).collect();
     let step = |pair: &[u64]| if reverse { pair[0] == pair[1] + 1 } else { pair[1] == pair[0] + 1 };
     require(ids.len() == page.events.len() && ids.windows(2).all(step), || format!("{arn}: events {ids:?}"))?;
     for (id, event) in ids.iter().zip(&page.events) {
-        let record = records.get(*id as usize - 1).ok_or_else(|| format!("{arn}: an event {id} that is not there"))?;
-        let expected = history::event(view, *id, record).unwrap_or(Value::Null);
+        let there = events.get(*id as usize - 1).ok_or_else(|| format!("{arn}: an event {id} that is not there"))?;
+        let expected = history::shown(view, *there).unwrap_or(Value::Null);
         require(*event == expected, || format!("{arn}: event {id} is shown as {event}, and is {expected}"))?;
     }
     let first = from.or(if reverse { None } else { Some(1) });

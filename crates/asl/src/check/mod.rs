@@ -94,7 +94,7 @@ pub fn check(text: &str, options: &CheckOptions) -> Checked {
     checker.found.truncate(MAX_DIAGNOSTICS);
     let mut checked = Checked { diagnostics: checker.found, program: None, unsupported: None };
     if checked.is_valid() {
-        match build::program(&root).and_then(build::runnable) {
+        match build::program(&root) {
             Ok(program) => checked.program = Some(program),
             Err(error) => checked.unsupported = Some(error.to_string()),
         }

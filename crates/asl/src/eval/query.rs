@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::wait::WaitFor;
 use super::{Draws, java};
 use crate::jsonata::{self, Expression, Limits, QUERY_EVALUATION_ERROR, Scope};
-use crate::program::{Amount, Assign, Choice, Computed, Condition, Text, Wait};
+use crate::program::{Amount, Assign, Choice, Computed, Condition, Map as MapState, Text, Wait};
 use crate::{Payload, payload, timestamp};
 
 /// What a JSONata field sees of the world.
@@ -148,6 +148,21 @@ impl Assign {
         let Assign::Computed(variables) = self else { return Ok(Vec::new()) };
         let values = variables.iter();
         values.map(|(name, value)| Ok((name.clone(), value.evaluate(&format!("{field}/{name}"), env)?))).collect()
+    }
+}
+
+impl MapState {
+    /// `Items` of a JSONata Map: an array. Where the field is absent it is the input, as if that were written.
+    pub fn compute_items(&self, input: &Payload, env: &mut QueryEnv<'_>) -> Result<Payload, QueryError> {
+        const FIELD: &str = "Items";
+        match &self.items {
+            Some(items) => items.items(FIELD, env),
+            None if input.value().is_array() => Ok(input.clone()),
+            None => {
+                let message = jsonata::unexpected_type("$states.input", FIELD, "array", input.value());
+                Err(QueryError::of_expression(message, FIELD))
+            }
+        }
     }
 }
 

@@ -13,9 +13,6 @@ use crate::program::{Program, QueryLanguage, Scope, ScopeId, State, StateId};
 /// Why a tree did not become a program.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BuildError {
-    /// AWS takes it, this version cannot run it.
-    #[error("{0} is not supported yet by this version")]
-    NotYet(&'static str),
     /// It was never checked.
     #[error("the definition is broken at '{place}': {message}")]
     Broken { place: String, message: String },
@@ -26,19 +23,6 @@ pub(super) fn broken(place: &str, message: impl Into<String>) -> BuildError {
 }
 
 pub(super) type Build<T> = Result<T, BuildError>;
-
-/// What the machine does not run yet is refused here, so that nothing runs otherwise than it is written. Whoever
-/// teaches it takes this function away.
-pub fn runnable(program: Program) -> Build<Program> {
-    let is_jsonata = |state: &State| state.query_language == QueryLanguage::Jsonata;
-    if program.states.iter().any(is_jsonata) {
-        return Err(BuildError::NotYet("JSONata"));
-    }
-    if program.states.iter().any(|state| state.assigns().next().is_some()) {
-        return Err(BuildError::NotYet("Assign"));
-    }
-    Ok(program)
-}
 
 /// Compiles a whole machine.
 pub fn program(root: &Node) -> Build<Program> {

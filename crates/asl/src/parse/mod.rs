@@ -23,11 +23,6 @@ pub enum LoadError {
 
 /// Compiles a JSON definition that was checked when it was created, without judging it again.
 pub fn load(text: &str) -> Result<Program, LoadError> {
-    Ok(build::runnable(compile(text)?)?)
-}
-
-/// Compiles a JSON definition whether the machine can run it or not.
-pub fn compile(text: &str) -> Result<Program, LoadError> {
     let root = json::read(text, json::Duplicates::LastWins).map_err(|error| LoadError::Json(error.message))?;
     let root = root.ok_or_else(|| LoadError::Json("it is empty".to_owned()))?;
     Ok(build::program(&root)?)

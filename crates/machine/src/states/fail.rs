@@ -1,25 +1,32 @@
 //! Fail: ends its line of control with an error of its own.
 
+use std::sync::Arc;
+
 use asl::{Fail, Payload, Text};
 
+use super::Fault;
 use crate::Failure;
 use crate::failure::Origin;
-use crate::scene::Scene;
+use crate::scene::{Given, Scene};
 
-pub(super) fn failure(scene: &Scene, fail: &Fail) -> Failure {
+pub(super) fn fault(scene: &Scene, fail: &Fail) -> Fault {
     match decide(scene, fail) {
-        Ok(failure) | Err(failure) => failure,
+        Ok(failure) => failure.into(),
+        Err(fault) => fault,
     }
 }
 
-fn decide(scene: &Scene, fail: &Fail) -> Result<Failure, Failure> {
-    let input = scene.input()?;
-    let text = |text: &Option<Text>, field, place| evaluate(scene, text, field, &input, place);
-    Ok(Failure {
-        error: text(&fail.error, "ErrorPath", 6)?,
-        cause: text(&fail.cause, "CausePath", 7)?,
-        origin: Origin::Reported,
-    })
+fn decide(scene: &Scene, fail: &Fail) -> Result<Failure, Fault> {
+    let (error, cause) = if scene.is_jsonata() {
+        scene.query(Given::default(), |env| {
+            let error = fail.error.as_ref().map(|error| error.compute("Error", env)).transpose()?;
+            Ok((error, fail.cause.as_ref().map(|cause| cause.compute("Cause", env)).transpose()?))
+        })?
+    } else {
+        let input = scene.input()?;
+        (evaluate(scene, &fail.error, "ErrorPath", &input, 6)?, evaluate(scene, &fail.cause, "CausePath", &input, 7)?)
+    };
+    Ok(Failure { error, cause, origin: Origin::Reported })
 }
 
 fn evaluate(
@@ -28,7 +35,7 @@ fn evaluate(
     field: &'static str,
     input: &Payload,
     place: u32,
-) -> Result<Option<std::sync::Arc<str>>, Failure> {
+) -> Result<Option<Arc<str>>, Failure> {
     let Some(text) = text else { return Ok(None) };
     let mut draw = scene.draw(place);
     let text = text.evaluate(field, &mut scene.env(input, &mut draw)).map_err(|e| scene.failure(e))?;

@@ -4,24 +4,27 @@ use asl::eval::EvalError;
 use asl::payload::MAX_DEPTH;
 use asl::{Payload, Target, Task};
 
-use super::{Decision, Flow};
+use super::{Decision, Fault, Flow};
 use crate::Failure;
 use crate::failure::RUNTIME;
 use crate::record::Scheduled;
 use crate::scene::{Scene, too_large};
 
 pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
-    let input = scene.input()?;
-    let timeout_seconds = seconds(scene, &task.timeout_seconds, "TimeoutSecondsPath", &input)?;
-    let heartbeat_seconds = seconds(scene, &task.heartbeat_seconds, "HeartbeatSecondsPath", &input)?;
+    let is_jsonata = scene.is_jsonata();
+    let input = if is_jsonata { scene.frame.data.clone() } else { scene.input()? };
+    let timeout_seconds = seconds(scene, &task.timeout_seconds, "TimeoutSeconds", &input)?;
+    let heartbeat_seconds = seconds(scene, &task.heartbeat_seconds, "HeartbeatSeconds", &input)?;
     let parameters = match &task.parameters {
+        _ if is_jsonata => scene.computed(&task.arguments, "Arguments")?,
         Some(parameters) => scene.template(parameters, &input)?,
         None => input.clone(),
     };
     let parameters = scene.within_limit(parameters, &scene.state.name)?;
-    let credentials = match &task.credentials {
-        Some(credentials) => Some(scene.template(credentials, &input)?),
-        None => None,
+    let credentials = match (&task.credentials, &task.computed_credentials) {
+        (Some(credentials), _) => Some(scene.template(credentials, &input)?),
+        (None, credentials @ Some(_)) => Some(scene.computed(credentials, "Credentials")?),
+        (None, None) => None,
     };
     Ok(Flow::Task(Box::new(Scheduled { parameters, timeout_seconds, heartbeat_seconds, credentials })))
 }
@@ -31,7 +34,7 @@ fn seconds(
     amount: &Option<asl::Amount>,
     field: &'static str,
     input: &Payload,
-) -> Result<Option<u64>, Failure> {
+) -> Result<Option<u64>, Fault> {
     Ok(scene.amount(amount, field, input)?.map(|seconds| seconds as u64))
 }
 

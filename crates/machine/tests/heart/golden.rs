@@ -1,6 +1,6 @@
 //! The format on disk: a log that was written once must be read as long as there are installations that hold one.
 //!
-//! `tests/data/log-v1.bin` is such a log, of every kind of record: chunk after chunk, each as the length of its records
+//! `tests/data/log-v2.bin` is such a log, of every kind of record: chunk after chunk, each as the length of its records
 //! (4 bytes, little endian), the records, the length of its payloads, the payloads. A file of a version is never changed
 //! again: when [`machine::codec::VERSION`] rises, the next one is written beside it, by
 //! `cargo test -p machine --test heart write_the_golden_file -- --ignored`.
@@ -34,9 +34,19 @@ const DEFINITION: &str = r#"{"StartAt": "Pass", "States": {
     "Last": {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": 0, "Next": "Lambda"}]},
     "Lambda": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f", "TimeoutSeconds": 2, "End": true}}}"#;
 
-/// Four short lives, which between them write every kind of record.
+/// What came with format 2.
+const JSONATA: &str = r#"{"QueryLanguage": "JSONata", "StartAt": "M", "States": {
+    "M": {"Type": "Map", "Items": "{% $states.input.in %}", "MaxConcurrency": "{% 1 %}", "ToleratedFailureCount": "{% 2 %}",
+        "Assign": {"first": "{% $states.result[0] %}", "text": "é", "all": ["{% $states.input %}"]}, "Next": "W",
+        "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Pass", "End": true}}}},
+    "W": {"Type": "Wait", "Seconds": "{% $nope %}", "End": true}}}"#;
+
+/// Short lives, which between them write every kind of record.
 fn worlds() -> Vec<World> {
     let mut lives = Vec::new();
+    let mut jsonata = World::new(JSONATA);
+    jsonata.turn(vec![all_of_start()]);
+    lives.push(jsonata);
     for end in [Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted] {
         let definition = match end {
             Status::TimedOut => DEFINITION.replacen('{', r#"{"TimeoutSeconds": 100, "#, 1),
@@ -159,16 +169,18 @@ fn golden(version: u8) -> Vec<Vec<Chunk>> {
 
 #[test]
 fn what_was_written_once_is_still_read() {
-    let logs: Vec<Vec<Record>> = golden(1).iter().map(|chunks| decode(chunks)).collect();
-    let kinds: HashSet<_> = logs.iter().flatten().map(|record| std::mem::discriminant(&record.body)).collect();
-    assert_eq!(kinds.len(), 26, "every kind of record is in the file");
-    let mut meaning = String::new();
-    for log in &logs {
-        log.iter().for_each(|record| meaning += &format!("{record:?}\n"));
-        let execution = Execution::fold(log);
-        meaning += &format!("= {} {:?} {:?}\n\n", execution.status.name(), execution.output, execution.failure);
+    for (version, kinds) in [(1, 26), (2, 29)] {
+        let logs: Vec<Vec<Record>> = golden(version).iter().map(|chunks| decode(chunks)).collect();
+        let found: HashSet<_> = logs.iter().flatten().map(|record| std::mem::discriminant(&record.body)).collect();
+        assert_eq!(found.len(), kinds, "every kind of record is in the file");
+        let mut meaning = String::new();
+        for log in &logs {
+            log.iter().for_each(|record| meaning += &format!("{record:?}\n"));
+            let execution = Execution::fold(log);
+            meaning += &format!("= {} {:?} {:?}\n\n", execution.status.name(), execution.output, execution.failure);
+        }
+        assert_snapshot!(format!("log-v{version}"), meaning);
     }
-    assert_snapshot!("log-v1", meaning);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! none is recorded, the story says how we go on from what is.
 
 mod flow;
+mod jsonata;
 mod limits;
 mod regions;
 mod retry;
 mod tasks;
+mod variables;
 
 use crate::world::World;
 

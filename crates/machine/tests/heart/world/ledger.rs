@@ -57,6 +57,8 @@ impl Ledger {
             let may = match body {
                 Body::ExecutionStarted(_) => known == 0,
                 Body::StateEntered { .. } => known == 1,
+                // In the machine's first state.
+                Body::EvaluationFailed { .. } => self.shadow.frame(record.frame).before_entered == 0,
                 Body::ExecutionAborted(_) | Body::ExecutionTimedOut(_) => true,
                 _ => false,
             };

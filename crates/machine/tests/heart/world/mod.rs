@@ -11,7 +11,7 @@ use std::sync::Arc;
 use asl::{CheckOptions, Payload, Program};
 use ledger::Ledger;
 use machine::codec::{Chunk, Reader, Writer, records};
-use machine::history::{View, event};
+use machine::history::{self, View};
 use machine::record::Stage;
 use machine::{Effect, Execution, Input, Limits, Record, Report, Stamp, Started, TaskId, Timestamp, Verdict};
 
@@ -219,8 +219,7 @@ impl World {
     /// As `GetExecutionHistory` answers.
     pub fn events(&self) -> Vec<serde_json::Value> {
         let view = View { program: &self.program, data: true, region: "us-east-1" };
-        let visible = self.log.iter().filter(|record| record.body.is_event());
-        visible.zip(1..).map(|(record, id)| event(view, id, record).expect("an event is shown")).collect()
+        history::events(&self.log, 1).map(|event| history::shown(view, event).expect("an event is shown")).collect()
     }
 
     /// The types of its events.
