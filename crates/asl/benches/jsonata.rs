@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use asl::eval::{Env, NoVariables, QueryEnv};
 use asl::jsonata::{Expression, Gate, Limits, Scope, States};
-use asl::{Kind, Payload, Program, State, compile};
+use asl::{Kind, Payload, Program, State, load};
 use divan::Bencher;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn program(language: &str, fields: &Value) -> Program {
         members.remove("Next");
     }
     let definition = json!({"StartAt": "A", "States": {"A": state, "B": {"Type": "Succeed"}}});
-    compile(&definition.to_string()).expect("a definition")
+    load(&definition.to_string()).expect("a definition")
 }
 
 /// An order of about 10 KiB: as much as a task answers.
