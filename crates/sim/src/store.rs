@@ -314,6 +314,10 @@ impl Store for FaultyStore {
         self.write("secret", 0, self.world().store.secret(name, make)).await
     }
 
+    async fn bytes(&self) -> Result<u64> {
+        self.read("bytes", self.world().store.bytes()).await
+    }
+
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize> {
         self.write("delete_ended", 0, self.world().store.delete_ended(before, limit)).await
     }

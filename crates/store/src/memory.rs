@@ -440,17 +440,21 @@ impl Store for MemoryStore {
         Ok(kept.clone())
     }
 
+    async fn bytes(&self) -> Result<u64> {
+        Ok(self.tables().log.values().map(|chunk| chunk.size() as u64).sum())
+    }
+
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize> {
         let mut tables = self.tables();
-        let ended: Vec<ExecutionKey> = tables
+        let mut ended: Vec<(i64, ExecutionKey)> = tables
             .listings
             .values()
-            .filter(|listing| listing.stopped_at.is_some_and(|at| at < before))
             .filter(|listing| !tables.open.contains_key(&listing.key))
-            .map(|listing| listing.key)
-            .take(limit)
+            .filter_map(|listing| listing.stopped_at.filter(|at| *at < before).map(|at| (at, listing.key)))
             .collect();
-        for key in &ended {
+        ended.sort_unstable();
+        ended.truncate(limit);
+        for (_, key) in &ended {
             if let Some(listing) = tables.listings.remove(key) {
                 tables.names.remove(&(listing.machine, listing.name));
             }

@@ -3,6 +3,7 @@
 //! One thread writes (`writer.rs`), a few connections read (`readers.rs`), one thread moves pages from the log to the file
 //! (`checkpoint.rs`). `schema.rs` has the tables; `turn.rs` what a turn does to them.
 
+mod backup;
 mod catalog;
 mod checkpoint;
 mod failure;
@@ -13,27 +14,27 @@ mod numbers;
 mod open;
 mod readers;
 mod schema;
+mod sound;
 mod sweep;
 mod turn;
 mod waiting;
 mod writer;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use rusqlite::Connection;
 
 use self::checkpoint::Checkpointer;
 use self::open::{DirectoryLock, Role};
 use self::readers::Readers;
 use self::writer::{Tables, Writer};
 use crate::{
-    ActivityTask, Changed, Commit, Error, EventRange, ExecutionKey, Fence, Hash, Inbox, Item, ItemChange, ItemKind,
-    ListQuery, Listing, Outcome, Page, Position, Result, Store, StoredChunk,
+    ActivityTask, Changed, Commit, EventRange, ExecutionKey, Fence, Hash, Inbox, Item, ItemChange, ItemKind, ListQuery,
+    Listing, Outcome, Page, Position, Result, Store, StoredChunk,
 };
 
+pub use self::backup::backup;
 pub use self::open::FILE;
 pub use self::schema::NEWEST as FORMAT;
 
@@ -54,7 +55,7 @@ pub struct Options {
     /// The name of a registered SQLite VFS, for tests that lose writes or slow them down.
     pub vfs: Option<String>,
     pub synchronous: Synchronous,
-    /// The file grows no further than this; what does not fit is refused with [`Error::Full`].
+    /// The file grows no further than this; what does not fit is refused with [`Error::Full`](crate::Error::Full).
     pub max_bytes: Option<u64>,
 }
 
@@ -94,6 +95,11 @@ impl SqliteStore {
         let checkpointer = Checkpointer::start(copying, failed.clone())?;
         let writer = Writer::start(Tables::read(connection)?, checkpointer, failed)?;
         Ok(SqliteStore { readers: Readers::new(readers), writer, sweep: tokio::sync::Mutex::default(), _lock: lock })
+    }
+
+    /// Looks whether everything is what was written; [`Error::Corrupt`](crate::Error::Corrupt) says what is not. Turns go on meanwhile.
+    pub async fn check(&self) -> Result<()> {
+        self.readers.slow(sound::whole).await
     }
 
     async fn drop_unused(&self) -> Result<usize> {
@@ -293,36 +299,16 @@ impl Store for SqliteStore {
         self.writer.write(make.len(), move |tables| tables.secret(&name, &make)).await
     }
 
+    async fn bytes(&self) -> Result<u64> {
+        self.readers.quick(sweep::used_bytes).await
+    }
+
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize> {
         self.writer.write(0, move |tables| tables.delete_ended(before, limit)).await
     }
 
     async fn backup(&self, to: &Path) -> Result<()> {
         let to = to.to_owned();
-        self.readers.slow(move |connection| copy_all(connection, &to)).await
+        self.readers.slow(move |connection| backup::copy(connection, &to)).await
     }
-}
-
-/// Copy the database to a file that appears under its name when it is whole and on the disk.
-fn copy_all(connection: &Connection, to: &Path) -> Result<()> {
-    let failed = |error: std::io::Error| Error::Unavailable(format!("{}: {error}", to.display()));
-    if to.exists() {
-        return Err(Error::Unavailable(format!("{} is there already", to.display())));
-    }
-    let partial = open::partial(to);
-    // Left by a backup that was cut short.
-    match std::fs::remove_file(&partial) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let mut copy = Connection::open(&partial)?;
-    let backup = rusqlite::backup::Backup::new(connection, &mut copy)?;
-    // All pages in one step: one snapshot, which turns that go on meanwhile do not disturb.
-    backup.step(-1)?;
-    drop(backup);
-    copy.close().map_err(|(_, error)| error)?;
-    File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
-    std::fs::rename(&partial, to).map_err(failed)?;
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all()).map_err(failed)
 }

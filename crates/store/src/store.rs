@@ -133,8 +133,11 @@ pub trait Store: Send + Sync {
     /// A key of this installation: the one that is kept under this name, which is `make` if there was none.
     async fn secret(&self, name: &str, make: &[u8]) -> Result<Vec<u8>>;
 
-    /// Delete executions that stopped before a time and owe nothing, in a small step; how much work was done (about
-    /// `limit` rows), 0 when nothing is left. An execution is gone, and its name free, with the first step that
+    /// How many bytes the store takes up, without what is free for new rows.
+    async fn bytes(&self) -> Result<u64>;
+
+    /// Delete executions that stopped before a time and owe nothing, the oldest first, in a small step; how much work was
+    /// done (about `limit` rows), 0 when nothing is left. An execution is gone, and its name free, with the first step that
     /// touches it; the rows of its log follow.
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize>;
 

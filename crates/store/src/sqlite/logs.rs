@@ -1,23 +1,31 @@
 //! Reading logs: whole, by their ends, by number, and by the numbers of the events that they hold.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Params, Row};
 
+use super::sound::sound;
 use crate::{Chunk, EventRange, Result, StoredChunk};
 
 /// The chunks of an execution, unless it is gone and only its chunks are still to go.
-const COLUMNS: &str = "SELECT seq, first_event, events, records, payloads FROM log
+const COLUMNS: &str = "SELECT seq, first_event, events, records, payloads, checksum FROM log
  WHERE execution = ?1 AND NOT EXISTS (SELECT 1 FROM deleted WHERE execution = ?1)";
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredChunk> {
-    Ok(StoredChunk {
-        seq: row.get(0)?,
-        chunk: Chunk {
-            first_event: row.get::<_, i64>(1)?.cast_unsigned(),
-            events: row.get(2)?,
-            records: row.get(3)?,
-            payloads: row.get(4)?,
-        },
-    })
+/// A row as a chunk, if it is what was written.
+fn stored(id: i64, row: &Row<'_>) -> Result<StoredChunk> {
+    let seq = row.get(0)?;
+    let chunk = Chunk {
+        first_event: row.get::<_, i64>(1)?.cast_unsigned(),
+        events: row.get(2)?,
+        records: row.get(3)?,
+        payloads: row.get(4)?,
+    };
+    sound(id, seq, &chunk, row.get(5)?)?;
+    Ok(StoredChunk { seq, chunk })
+}
+
+fn one(connection: &Connection, sql: &str, id: i64, params: impl Params) -> Result<Option<StoredChunk>> {
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params)?;
+    rows.next()?.map(|row| stored(id, row)).transpose()
 }
 
 /// At most `limit` chunks from a number on.
@@ -25,16 +33,19 @@ pub fn from_seq(connection: &Connection, id: i64, from_seq: u32, limit: usize) -
     let sql = format!("{COLUMNS} AND seq >= ?2 ORDER BY seq LIMIT ?3");
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map((id, from_seq, limit), stored)?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut rows = select.query((id, from_seq, limit))?;
+    let mut chunks = Vec::new();
+    while let Some(row) = rows.next()? {
+        chunks.push(stored(id, row)?);
+    }
+    Ok(chunks)
 }
 
 pub fn ends(connection: &Connection, id: i64) -> Result<Vec<StoredChunk>> {
     let mut chunks = Vec::with_capacity(2);
     for order in ["ASC", "DESC"] {
         let sql = format!("{COLUMNS} ORDER BY seq {order} LIMIT 1");
-        let end = connection.prepare_cached(&sql)?.query_row([id], stored).optional()?;
-        chunks.extend(end);
+        chunks.extend(one(connection, &sql, id, [id])?);
     }
     chunks.dedup_by_key(|chunk| chunk.seq);
     Ok(chunks)
@@ -42,10 +53,9 @@ pub fn ends(connection: &Connection, id: i64) -> Result<Vec<StoredChunk>> {
 
 pub fn by_seqs(connection: &Connection, id: i64, seqs: &[u32]) -> Result<Vec<StoredChunk>> {
     let sql = format!("{COLUMNS} AND seq = ?2");
-    let mut select = connection.prepare_cached(&sql)?;
     let mut chunks = Vec::with_capacity(seqs.len());
     for seq in seqs {
-        chunks.extend(select.query_row((id, seq), stored).optional()?);
+        chunks.extend(one(connection, &sql, id, (id, seq))?);
     }
     Ok(chunks)
 }
@@ -76,7 +86,7 @@ pub fn by_events(connection: &Connection, id: i64, range: &EventRange) -> Result
         if is_past {
             break;
         }
-        let stored = stored(row)?;
+        let stored = stored(id, row)?;
         if range.touches(&stored.chunk) {
             bytes += stored.chunk.size();
             chunks.push(stored);

@@ -3,9 +3,10 @@
 //! Nothing is changed in a file that is refused. A new file gets its tables in one transaction together with the marks by
 //! which it is known, so that a crash in between leaves an empty file that is begun again.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -51,7 +52,8 @@ pub fn lock(dir: &Path) -> Result<DirectoryLock> {
     let unavailable =
         |error: std::io::Error| Error::Unavailable(format!("the data directory {}: {error}", dir.display()));
     let is_new = !dir.exists();
-    fs::create_dir_all(dir).map_err(unavailable)?;
+    // What lies there is nobody else's to read: inputs, outputs, the keys of the task tokens.
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(unavailable)?;
     if is_new && let Some(parent) = dir.parent().filter(|parent| parent.is_dir()) {
         // The directory's own name must survive a power cut too.
         File::open(parent).and_then(|parent| parent.sync_all()).map_err(unavailable)?;
@@ -135,19 +137,24 @@ fn set_up(connection: &Connection, options: &Options, role: Role) -> rusqlite::R
     }
 }
 
-/// Check that the file is ours and bring it to the newest format, creating the tables if it is new.
-pub fn prepare(connection: &mut Connection, options: &Options) -> Result<()> {
-    let path = options.dir.join(FILE);
+/// Check that the file is ours, or empty, and of a format that is known: how many tables it has, and the format.
+pub fn known(connection: &Connection, options: &Options) -> Result<(i64, i64)> {
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if application != APPLICATION_ID && (application != 0 || tables != 0) {
-        return Err(Error::Foreign { path, reason: "it belongs to another application".to_owned() });
+        let reason = "it belongs to another application".to_owned();
+        return Err(Error::Foreign { path: options.dir.join(FILE), reason });
     }
     let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if format > NEWEST {
         return Err(Error::Newer { dir: options.dir.clone(), found: format, known: NEWEST });
     }
+    Ok((tables, format))
+}
 
+/// Bring a file that is ours to the newest format, creating the tables if it is new.
+pub fn prepare(connection: &mut Connection, options: &Options) -> Result<()> {
+    let (tables, format) = known(connection, options)?;
     if tables == 0 {
         // Neither can be changed once there are tables.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -157,7 +164,7 @@ pub fn prepare(connection: &mut Connection, options: &Options) -> Result<()> {
     if mode != "wal" {
         return Err(Error::Unavailable(format!(
             "{}: the file system does not allow a write-ahead log (journal mode {mode})",
-            path.display()
+            options.dir.join(FILE).display()
         )));
     }
     // Moving pages from the log to the file is the checkpointer's work, see `checkpoint.rs`.
@@ -186,11 +193,4 @@ fn migrate(connection: &mut Connection, format: i64) -> Result<()> {
         return Err(Error::Corrupt(format!("the store's format is {NEWEST} by its header and {told} by its own row")));
     }
     Ok(())
-}
-
-/// The file beside `to` in which a backup is made until it is whole.
-pub fn partial(to: &Path) -> PathBuf {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    to.with_file_name(name)
 }

@@ -15,7 +15,7 @@ pub const APPLICATION_ID: i64 = 0x5377_656c;
 pub const FORMAT: &str = "format";
 
 /// `STEPS[n]` brings data of format `n` to format `n + 1`.
-pub const STEPS: &[&str] = &[FORMAT_1];
+pub const STEPS: &[&str] = &[FORMAT_1, FORMAT_2];
 
 /// The format that this program writes.
 pub const NEWEST: i64 = STEPS.len() as i64;
@@ -86,3 +86,6 @@ CREATE TABLE items (
 CREATE INDEX items_by_creation ON items (kind, scope, created_at, name);
 CREATE INDEX items_by_definition ON items (definition) WHERE definition IS NOT NULL;
 ";
+
+/// Each chunk has a checksum, see `sound.rs`; NULL in those that were written before.
+const FORMAT_2: &str = "ALTER TABLE log ADD COLUMN checksum INTEGER;";

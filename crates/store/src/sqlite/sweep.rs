@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rusqlite::Connection;
 
 use super::key;
+use super::open::PAGE_BYTES;
 use super::writer::Tables;
 use crate::Result;
 
@@ -143,6 +144,13 @@ impl Tables {
         }
         Ok(dropped)
     }
+}
+
+/// What the file would take up if it were given back all that is free.
+pub fn used_bytes(connection: &Connection) -> Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let pages = pragma("page_count")? - pragma("freelist_count")?;
+    Ok((pages * PAGE_BYTES).max(0).cast_unsigned())
 }
 
 /// The definitions that no row names at the moment of reading.

@@ -4,6 +4,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::key;
+use super::sound::checksum;
 use super::writer::Tables;
 use crate::{ActivityTask, Commit, ExecutionKey, Fence, Listing, ListingChange, OpenChange, Outcome, Result};
 
@@ -141,8 +142,8 @@ impl Tables {
         let appended = self
             .connection
             .prepare_cached(
-                "INSERT OR IGNORE INTO log (execution, seq, first_event, events, records, payloads)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO log (execution, seq, first_event, events, records, payloads, checksum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 id,
@@ -151,6 +152,7 @@ impl Tables {
                 chunk.events,
                 chunk.records,
                 chunk.payloads,
+                checksum(id, commit.seq, chunk),
             ])?;
         Ok(appended == 1)
     }

@@ -50,6 +50,8 @@ pub async fn ended_executions_go_in_small_steps(store: Subject) {
         let chunks = store.load(key(number), 0).await.expect("load").len();
         assert_eq!(chunks, if found.is_some() { 7 } else { 0 });
     }
+    // The oldest go first.
+    assert_eq!(left, (1..=9).rev().take(left.len()).collect::<Vec<_>>());
     sweep(store, DAWN + 60, 3).await;
     assert_eq!(listed(store).await, [9, 8, 7, 6]);
     for number in 1..=5 {
