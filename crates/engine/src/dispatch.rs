@@ -238,7 +238,7 @@ impl Engine {
         let mut job = Job { request: request.clone(), submitted: None };
         let answer = {
             // Dispatch is bounded: the rest waits here, not at the service.
-            let Ok(_permit) = self.dispatch.acquire().await else { return };
+            let _open = self.gates.pass(&request.resource).await;
             let started = self.insist(key, Input::Report { task, report: Report::Started { worker: None } });
             tokio::select! {
                 biased;

@@ -50,9 +50,13 @@ impl Engine {
         if self.is_superseded() {
             return refuse(vec![mail], || store::Error::Unavailable("the shard has a newer owner".into()).into());
         }
-        if let Some(slot) = self.slots.post(key, mail) {
-            let engine = self.clone();
-            tokio::spawn(async move { engine.drive(slot).await });
+        match self.slots.post(key, mail) {
+            Ok(Some(slot)) => {
+                let engine = self.clone();
+                tokio::spawn(async move { engine.drive(slot).await });
+            }
+            Ok(None) => {}
+            Err(mail) => refuse(vec![mail], || Error::Throttled),
         }
     }
 
@@ -90,7 +94,7 @@ impl Engine {
                 Ok(None) => refuse(mail, || Error::TaskDoesNotExist),
                 Err(error) => {
                     tracing::error!(execution = %slot.key, %error, "an execution cannot be loaded");
-                    refuse(mail, || Error::Internal(error.to_string()));
+                    refuse(mail, || error.again());
                     keep = false;
                     if matches!(error, Error::Unavailable(store::Error::Unavailable(_) | store::Error::Full(_))) {
                         self.look_again(&slot);
@@ -134,7 +138,7 @@ impl Engine {
                 // What the store holds now is not known: the next turn loads the log anew.
                 slot.forget_description();
                 tracing::error!(execution = %slot.key, %error, "a turn was lost");
-                refuse_all(replies, || Error::Internal(error.to_string()));
+                refuse_all(replies, || error.again());
                 self.look_again(slot);
             }
             Err(Lost::SetAside(error)) => {

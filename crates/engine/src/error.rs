@@ -43,12 +43,45 @@ pub enum Error {
     ActivityWorkerLimitExceeded(String),
     #[error("not for this type of state machine")]
     StateMachineTypeNotSupported,
+    /// Too much waits to be done already; the caller may try again.
+    #[error("too much waits already")]
+    Throttled,
     /// The world is unwell; the caller may try again.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[from] store::Error),
     /// Something that must not be: its reason is in the server's log too.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// What is wrong with the store, as far as it makes a difference to a caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unwell {
+    /// It goes on when there is room.
+    Full,
+    /// Something that was asked for is not what was written; asking again does not help.
+    Damaged,
+    Unavailable,
+}
+
+impl Error {
+    /// Whether the store is to blame, and how.
+    pub fn unwell(&self) -> Option<Unwell> {
+        match self {
+            Error::Unavailable(store::Error::Full(_)) => Some(Unwell::Full),
+            Error::Unavailable(store::Error::Corrupt(_)) => Some(Unwell::Damaged),
+            Error::Unavailable(_) => Some(Unwell::Unavailable),
+            _ => None,
+        }
+    }
+
+    /// The same for one more of those who hear of it.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Unavailable(error) => Error::Unavailable(error.clone()),
+            error => Error::Internal(error.to_string()),
+        }
+    }
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

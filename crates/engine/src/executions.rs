@@ -40,6 +40,10 @@ impl Engine {
             }
             None => self.uuid(),
         };
+        // A child is not refused: its parent was accepted, and must get on.
+        if request.parent.is_none() && self.gates.waiting() >= self.settings.backlog {
+            return Err(Error::ExecutionLimitExceeded);
+        }
         let Ok(_permit) = self.starts.try_acquire() else { return Err(Error::ExecutionLimitExceeded) };
         let arn: Arc<str> = execution_arn(&machine.arn, &name).into();
         let started = Started {

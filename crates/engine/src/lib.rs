@@ -16,10 +16,12 @@ mod dispatch;
 mod drive;
 mod error;
 mod executions;
+mod gates;
 mod log;
 mod machines;
 pub mod port;
 mod programs;
+mod retention;
 mod settings;
 mod slots;
 mod timers;
@@ -38,13 +40,17 @@ use store::{ExecutionKey, Fence, Store};
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 pub use clock::{Chance, Clock, SystemChance, SystemClock};
-pub use error::{Error, Result};
+pub use error::{Error, Result, Unwell};
 pub use machines::check_name;
+pub use retention::Retention;
 pub use settings::Settings;
+#[cfg(feature = "hostile")]
+pub use token::hostile;
 
 use crate::activities::Activities;
 use crate::beats::Beats;
 use crate::dispatch::Errands;
+use crate::gates::Gates;
 use crate::machines::CachedMachine;
 use crate::port::Connector;
 use crate::programs::Programs;
@@ -92,7 +98,7 @@ pub struct Shared {
     beats: Beats,
     activities: Activities,
     errands: Errands,
-    dispatch: Semaphore,
+    gates: Gates,
     starts: Semaphore,
     wakes: Arc<Semaphore>,
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
@@ -138,12 +144,12 @@ impl Engine {
             programs: Programs::new(settings.programs),
             machines: Mutex::new(LruCache::new(CACHED_MACHINES)),
             deleting: Mutex::default(),
-            slots: Slots::new(settings.resident),
+            slots: Slots::new(settings.resident, settings.mailbox),
             timers: Timers::default(),
             beats: Beats::default(),
             activities: Activities::default(),
             errands: Errands::default(),
-            dispatch: Semaphore::new(settings.dispatch),
+            gates: Gates::new(settings.dispatch),
             starts: Semaphore::new(settings.starts),
             wakes: Arc::new(Semaphore::new(LOADS)),
             watchers: Mutex::default(),
@@ -162,6 +168,10 @@ impl Engine {
         let (background, recovery) = (engine.clone(), engine.clone());
         tokio::spawn(async move { background.run_timers().await });
         tokio::spawn(async move { recovery.recover().await });
+        if engine.settings.retention != Retention::default() {
+            let housekeeper = engine.clone();
+            tokio::spawn(async move { housekeeper.keep_house().await });
+        }
         Ok(engine)
     }
 

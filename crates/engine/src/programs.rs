@@ -31,6 +31,9 @@ impl Programs {
         }
         let text = engine.store.definition(hash).await?;
         let text = text.ok_or_else(|| Error::Internal("a definition is missing from the store".into()))?;
+        if self::hash(&text) != hash {
+            return Err(store::Error::Corrupt("a definition is not what was written".into()).into());
+        }
         let program = asl::load(&text).map_err(|e| Error::Internal(format!("a stored definition: {e}")))?;
         let program = Arc::new(program);
         self.put(hash, program.clone());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use asl::{Payload, Program};
 use lru::LruCache;
 use machine::codec::Writer;
-use machine::{Execution, Input, TaskId, Verdict};
+use machine::{Execution, Input, TaskId, Timestamp, Verdict};
 use store::ExecutionKey;
 use tokio::sync::oneshot;
 
@@ -98,6 +98,7 @@ impl Slot {
 pub(crate) struct Slots {
     inner: Mutex<Maps>,
     resident: usize,
+    mailbox: usize,
 }
 
 struct Maps {
@@ -107,9 +108,9 @@ struct Maps {
 }
 
 impl Slots {
-    pub fn new(resident: usize) -> Slots {
+    pub fn new(resident: usize, mailbox: usize) -> Slots {
         let maps = Maps { busy: HashMap::new(), parked: LruCache::unbounded(), by_arn: HashMap::new() };
-        Slots { inner: Mutex::new(maps), resident: resident.max(NonZeroUsize::MIN.get()) }
+        Slots { inner: Mutex::new(maps), resident: resident.max(NonZeroUsize::MIN.get()), mailbox }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Maps> {
@@ -134,8 +135,9 @@ impl Slots {
         }
     }
 
-    /// Leaves mail. `Some` where the slot has no driver: the caller becomes it.
-    pub fn post(&self, key: ExecutionKey, mail: Mail) -> Option<Arc<Slot>> {
+    /// Leaves mail. `Some` where the slot has no driver: the caller becomes it. Mail that somebody waits for comes back
+    /// where the mailbox is full; what only wakes the execution always fits.
+    pub fn post(&self, key: ExecutionKey, mail: Mail) -> Result<Option<Arc<Slot>>, Mail> {
         let mut maps = self.lock();
         let slot = match maps.busy.get(&key) {
             Some(slot) => slot.clone(),
@@ -146,10 +148,13 @@ impl Slots {
             }
         };
         let mut inner = slot.lock();
+        if inner.mail.len() >= self.mailbox && mail.reply.is_some() {
+            return Err(mail);
+        }
         inner.mail.push(mail);
         let undriven = !std::mem::replace(&mut inner.driven, true);
         drop(inner);
-        undriven.then_some(slot)
+        Ok(undriven.then_some(slot))
     }
 
     /// The driver wants to leave: true where nothing has come in meanwhile. `keep` says whether it may come again soon.
@@ -200,6 +205,17 @@ impl Slots {
         Some(task.parameters.clone())
     }
 
+    /// Executions that ended before a time may be gone from the store.
+    pub fn forget_ended(&self, before: Timestamp) {
+        let mut maps = self.lock();
+        let ended = |slot: &Slot| slot.description().and_then(|d| d.stopped_at).is_some_and(|at| at < before);
+        let gone: Vec<_> = maps.parked.iter().filter(|(_, slot)| ended(slot)).map(|(key, _)| *key).collect();
+        for key in gone {
+            let arn = maps.parked.pop(&key).and_then(|slot| slot.description().map(|d| d.arn.clone()));
+            maps.forget(arn);
+        }
+    }
+
     /// How many have a driver.
     pub fn busy(&self) -> usize {
         self.lock().busy.len()
@@ -211,5 +227,24 @@ impl Maps {
         if let Some(arn) = arn {
             self.by_arn.remove(&arn);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_mailbox_refuses_who_waits_and_nobody_else() {
+        let slots = Slots::new(1, 2);
+        let key = ExecutionKey { shard: 0, number: 1 };
+        let asked = || Mail { input: Input::Continue, reply: Some(oneshot::channel().0) };
+        let told = || Mail { input: Input::Continue, reply: None };
+        let slot = slots.post(key, asked()).ok().flatten().expect("the first one drives");
+        assert!(matches!(slots.post(key, asked()), Ok(None)));
+        assert!(slots.post(key, asked()).is_err());
+        assert!(matches!(slots.post(key, told()), Ok(None)));
+        assert_eq!(slot.take().0.len(), 3);
+        assert!(matches!(slots.post(key, asked()), Ok(None)), "there is room again");
     }
 }

@@ -84,6 +84,27 @@ impl Tokens {
     }
 }
 
+/// What the fuzzer does with tokens, under a key of its own.
+#[cfg(feature = "hostile")]
+pub mod hostile {
+    use store::ExecutionKey;
+
+    use super::{Purpose, TokenTarget, Tokens};
+
+    const KEY: [u8; Tokens::KEY_BYTES] = [7; Tokens::KEY_BYTES];
+
+    /// Whether a text opens, as anything.
+    pub fn open(token: &str) -> bool {
+        let tokens = Tokens::new(&KEY);
+        tokens.open_task(token).is_some() || tokens.open(Purpose::Page, token).is_some()
+    }
+
+    /// A token that opens.
+    pub fn seal(task: u64) -> String {
+        Tokens::new(&KEY).seal_task(TokenTarget { execution: ExecutionKey { shard: 0, number: 1 }, task }, 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,10 +18,20 @@ pub struct Limits {
     pub inline_concurrency: u32,
     /// How far ahead a Wait may end, in seconds. AWS refuses what does not fit 31 bits of seconds.
     pub wait_seconds: u64,
+    /// How many times as fast as the clock Wait states and the pauses before retries go by: 1, unless a workflow is being
+    /// tested. Timeouts and heartbeats are not hurried, because what they watch is not; nor is any time that is written.
+    pub time_scale: f64,
     /// Records that one turn may write before others have their turn.
     pub turn_records: usize,
     /// Bytes of new payloads that one turn may write before others have their turn.
     pub turn_bytes: usize,
+}
+
+impl Limits {
+    /// So long takes what a definition calls so many milliseconds.
+    pub(crate) fn scaled(&self, ms: i64) -> i64 {
+        if self.time_scale == 1.0 { ms } else { (ms as f64 / self.time_scale) as i64 }
+    }
 }
 
 impl Default for Limits {
@@ -33,6 +43,7 @@ impl Default for Limits {
             events: 25_000,
             inline_concurrency: 40,
             wait_seconds: 2_147_483_647,
+            time_scale: 1.0,
             turn_records: 10_000,
             turn_bytes: 16 << 20,
         }

@@ -28,5 +28,5 @@ pub(crate) fn next_attempt(retriers: &[Retrier], used: &[u32], failure: &Failure
     let growth = retrier.backoff_rate.powi(i32::try_from(used).unwrap_or(i32::MAX)).min(f64::MAX);
     let delay = (retrier.interval_seconds as f64 * growth).min(longest);
     let delay = if retrier.full_jitter { delay * scene.draw(10).fraction() } else { delay };
-    Some((place as u32, (delay * 1000.0) as i64))
+    Some((place as u32, scene.stamp.limits.scaled((delay * 1000.0) as i64)))
 }

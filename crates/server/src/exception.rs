@@ -2,6 +2,7 @@
 //!
 //! Recorded answers of AWS are followed to the letter; where none is known, the text follows its neighbours.
 
+use engine::Unwell;
 use engine::port::ApiError;
 
 /// An exception of the API.
@@ -68,6 +69,17 @@ impl Exception {
         Exception::new("ResourceNotFound", format!("Resource not found: '{arn}'"))
     }
 
+    /// The server's disk, not the caller. SDKs try again.
+    fn unwell(how: Unwell) -> Exception {
+        const FULL: &str = "The server's disk is full; it goes on when there is room again";
+        const DAMAGED: &str = "What the server has stored of this is damaged; its log says what";
+        match how {
+            Unwell::Full => Exception::refused(503, "ServiceUnavailable", FULL),
+            Unwell::Damaged => Exception::refused(500, "InternalServerError", DAMAGED),
+            Unwell::Unavailable => Exception::refused(503, "ServiceUnavailable", "The store is unavailable"),
+        }
+    }
+
     pub fn internal(reason: impl std::fmt::Display) -> Exception {
         tracing::error!(%reason, "a request ended in an internal error");
         Exception { code: "InternalServerError", message: "The server's log has the reason.".into(), status: 500 }
@@ -77,6 +89,10 @@ impl Exception {
 impl From<engine::Error> for Exception {
     fn from(error: engine::Error) -> Exception {
         use engine::Error as E;
+        if let Some(unwell) = error.unwell() {
+            tracing::error!(%error, "a request met a store that is unwell");
+            return Exception::unwell(unwell);
+        }
         match error {
             E::InvalidArn(reason) => Exception::invalid_arn(reason),
             E::InvalidName(name) => Exception::new("InvalidName", format!("Invalid Name: '{name}'")),
@@ -118,10 +134,9 @@ impl From<engine::Error> for Exception {
                 Exception::new("ActivityWorkerLimitExceeded", format!("Activity Worker Limit Exceeded: '{arn}'"))
             }
             E::StateMachineTypeNotSupported => Exception::type_not_supported(),
-            E::Unavailable(reason) => {
-                tracing::error!(%reason, "the store is unavailable");
-                Exception { code: "ServiceUnavailable", message: "The store is unavailable".into(), status: 503 }
-            }
+            E::Throttled => Exception::new("ThrottlingException", "Rate exceeded"),
+            // Told above.
+            E::Unavailable(reason) => Exception::internal(reason),
             E::Internal(reason) => Exception::internal(reason),
         }
     }

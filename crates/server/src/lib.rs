@@ -35,6 +35,8 @@ use tokio::sync::watch;
 
 pub use access::{Access, AccessKey};
 pub use door::{Other, OtherAnswer};
+#[cfg(feature = "hostile")]
+pub use requests::hostile;
 
 use crate::door::{Door, RequestIds};
 use crate::listen::Patience;

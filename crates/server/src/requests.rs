@@ -35,7 +35,8 @@ const ANY: Shape = Shape::ANY;
 
 /// Structures of optional members, each with its shape.
 macro_rules! structures {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $shape:expr),* $(,)? })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty = $shape:expr),* $(,)? })*) => {
+    $(
         $(#[$doc])*
         #[derive(Debug, Default, Deserialize)]
         #[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a"))]
@@ -48,7 +49,23 @@ macro_rules! structures {
                 $(self.$field.check(&path.member(stringify!($field)), const { &$shape }, found);)*
             }
         }
-    )*};
+    )*
+
+        /// What the fuzzer does with bodies.
+        #[cfg(feature = "hostile")]
+        pub mod hostile {
+            use crate::decode::decode;
+
+            /// Reads a body as each structure: its name, and the code of the exception with which it was refused.
+            pub fn decode_as_each(body: &[u8]) -> Vec<(&'static str, Option<&'static str>)> {
+                let payload_bytes = 262_144;
+                vec![$((
+                    stringify!($name),
+                    decode::<super::$name>(body, payload_bytes).err().map(|exception| exception.code),
+                )),*]
+            }
+        }
+    };
 }
 
 structures! {

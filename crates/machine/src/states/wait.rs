@@ -23,5 +23,8 @@ pub(super) fn begin(scene: &Scene, wait: &Wait) -> Decision {
     if until.saturating_sub(now) > longest as i64 {
         return Err(scene.failure(EvalError::wait_too_long()).into());
     }
-    Ok(Flow::WaitUntil(until))
+    if until <= now {
+        return Ok(Flow::WaitUntil(until));
+    }
+    Ok(Flow::WaitUntil(now + scene.stamp.limits.scaled(until - now)))
 }

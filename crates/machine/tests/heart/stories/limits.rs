@@ -164,3 +164,25 @@ fn a_result_that_is_nested_too_deep_fails_its_task() {
     world.report(3, machine::Report::Succeeded { output });
     assert_snapshot!(world.end(), @"FAILED States.Runtime: Document nesting depth exceeds the maximum allowed (1000)");
 }
+
+#[test]
+fn hurried_waits_and_retries_and_unhurried_timeouts() {
+    let definition = r#"{"StartAt": "W", "States": {
+        "W": {"Type": "Wait", "Seconds": 3600, "Next": "U"},
+        "U": {"Type": "Wait", "Timestamp": "2023-11-14T23:13:26Z", "Next": "T"},
+        "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:f", "TimeoutSeconds": 30,
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 60, "MaxAttempts": 2}], "End": true}}}"#;
+    let mut world = World::new(definition);
+    world.limits.time_scale = 600.0;
+    world.begin("{}");
+    assert_eq!(world.due_in(), Some(6.0));
+    world.wait(6);
+    // Of the hour until then that the clock shows, so many seconds.
+    assert_eq!(world.due_in(), Some(6.0));
+    world.wait(6);
+    let task = world.task();
+    world.report(task, started());
+    assert_eq!(world.due_in(), Some(30.0), "what a timeout watches is not hurried");
+    world.wait(30);
+    assert_eq!(world.due_in(), Some(0.1));
+}
