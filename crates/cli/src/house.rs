@@ -2,21 +2,24 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use aws::{CredentialChain, Endpoints};
 use connectors::{ConnectorSettings, Connectors};
 use engine::Engine;
+use engine::port::{Api, ApiError};
 use local::Local;
+use serde_json::Value;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::Failed;
 use crate::machines::Starter;
 use crate::settings::{FunctionTable, Settings};
+use crate::{Failed, files};
 
 pub struct House {
     pub engine: Engine,
@@ -57,11 +60,14 @@ impl House {
             account: settings.account.clone(),
             region: settings.region.clone(),
             limits: settings.machine_limits(),
+            retention: settings.retention()?,
             ..engine::Settings::default()
         };
         let engine = Engine::open(engine_settings, store, connectors.clone()).await?;
-        let server = server::Server::new(engine.clone(), server::ServerSettings::default());
-        connectors.attach(server.api());
+        let mut server_settings = server::ServerSettings::default();
+        server_settings.max_connections = files::connections(server_settings.max_connections);
+        let server = server::Server::new(engine.clone(), server_settings);
+        connectors.attach(Arc::new(Home(Arc::downgrade(&server.api()))));
 
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
@@ -117,6 +123,23 @@ fn function(table: &FunctionTable) -> local::lambda::Function {
     let FunctionTable { folder, handler, runtime, timeout, memory, concurrency, aliases, environment } = table.clone();
     let timeout = timeout.map(Duration::from_secs);
     local::lambda::Function { folder, handler, runtime, environment, timeout, memory_mb: memory, concurrency, aliases }
+}
+
+/// This installation's API for its own tasks. It does not keep the engine alive, which keeps the connectors: or nothing
+/// would ever be let go, and the store never closed.
+struct Home(Weak<dyn Api>);
+
+#[async_trait]
+impl Api for Home {
+    async fn call(&self, account: &str, operation: &str, parameters: Value) -> Result<Value, ApiError> {
+        match self.0.upgrade() {
+            Some(api) => api.call(account, operation, parameters).await,
+            None => {
+                let message = "The server is closing".to_owned();
+                Err(ApiError { code: "ServiceUnavailable".to_owned(), message, status: 503 })
+            }
+        }
+    }
 }
 
 /// The laptop services behind the server's door.

@@ -1,8 +1,10 @@
 //! The one binary. Each subcommand is a file; `house.rs` puts engine, connectors, laptop services and server together,
 //! for `serve` over a data directory and for `run` in memory.
 
+mod backup;
 mod check;
 mod client;
+mod files;
 mod history;
 mod house;
 mod logging;
@@ -11,6 +13,7 @@ mod progress;
 mod run;
 mod serve;
 mod settings;
+mod sound;
 
 use std::process::ExitCode;
 
@@ -38,6 +41,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Backup(backup::Backup),
     Check(check::Check),
     Run(run::Run),
     History(history::History),
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(serve) => serve.execute(),
+        Command::Backup(backup) => backup.execute(),
         Command::Check(check) => check.execute(),
         Command::Run(run) => run.execute(),
         Command::History(history) => history.execute(),

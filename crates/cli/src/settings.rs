@@ -24,6 +24,10 @@
 //! aliases     = ["live"]               # qualifiers that mean this code, beside $LATEST
 //! environment = { TABLE = "orders" }
 //!
+//! [retention]
+//! days      = 90                       # how long an execution is kept after its end
+//! megabytes = 10000                    # how large the store may be before the oldest ended ones go
+//!
 //! [limits]
 //! payload_bytes  = 262144
 //! history_events = 25000
@@ -32,6 +36,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Deserialize;
@@ -70,6 +75,10 @@ pub struct Flags {
     #[arg(long = "function", value_name = "NAME=FOLDER")]
     pub functions: Vec<String>,
 
+    /// Let Wait states and retries go by so many times faster, for tests of workflows; a server needs --laptop for it
+    #[arg(long, env = "STEPWELL_TIME_SCALE", value_name = "TIMES")]
+    pub time_scale: Option<f64>,
+
     /// What to log, for example info or engine=debug
     #[arg(long, env = "STEPWELL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -87,6 +96,7 @@ pub struct File {
     pub laptop: bool,
     #[serde(default)]
     pub aws: bool,
+    pub time_scale: Option<f64>,
     pub log: Option<String>,
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
@@ -94,6 +104,8 @@ pub struct File {
     pub images: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub functions: BTreeMap<String, FunctionTable>,
+    #[serde(default)]
+    pub retention: Retention,
     #[serde(default)]
     pub limits: Limits,
 }
@@ -116,6 +128,14 @@ pub struct FunctionTable {
     pub environment: BTreeMap<String, String>,
 }
 
+/// How long executions are kept that are over.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub days: Option<f64>,
+    pub megabytes: Option<u64>,
+}
+
 /// AWS's limits, raised or lowered. Absent ones stay as AWS has them.
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
@@ -134,10 +154,14 @@ pub struct Settings {
     pub region: String,
     pub laptop: bool,
     pub aws: bool,
+    pub time_scale: f64,
     pub log: Option<String>,
     pub images: BTreeMap<String, PathBuf>,
     pub functions: BTreeMap<String, FunctionTable>,
 }
+
+/// Slower than the clock is of no use; a million makes eleven days of a second.
+const TIME_SCALES: std::ops::RangeInclusive<f64> = 1.0..=1e6;
 
 /// Read where `--config` says nothing.
 const DEFAULT_FILE: &str = "stepwell.toml";
@@ -155,6 +179,10 @@ impl Flags {
         let account = self.account.clone().or_else(|| file.account.clone()).unwrap_or_else(|| "000000000000".into());
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!("the account id {account} is not twelve digits").into());
+        }
+        let time_scale = self.time_scale.or(file.time_scale).unwrap_or(1.0);
+        if !TIME_SCALES.contains(&time_scale) {
+            return Err(format!("the time scale {time_scale} is not a number from 1 to a million").into());
         }
         let environment = aws::endpoint::process_environment();
         let region = self.region.clone().or_else(|| file.region.clone());
@@ -184,6 +212,7 @@ impl Flags {
             region: region.unwrap_or_else(|| "us-east-1".into()),
             laptop: self.laptop || file.laptop,
             aws: self.aws || file.aws,
+            time_scale,
             log: self.log.clone().or_else(|| file.log.clone()),
             images,
             functions,
@@ -204,13 +233,26 @@ fn read(path: &Path) -> Result<File, Failed> {
     Ok(file)
 }
 
+/// AWS: 90 days.
+const RETENTION_DAYS: f64 = 90.0;
+
+const DAY_SECONDS: f64 = 86_400.0;
+
 impl Settings {
+    pub fn retention(&self) -> Result<engine::Retention, Failed> {
+        let given = &self.file.retention;
+        let seconds = given.days.unwrap_or(RETENTION_DAYS) * DAY_SECONDS;
+        let age = Duration::try_from_secs_f64(seconds).map_err(|error| format!("retention.days: {error}"))?;
+        Ok(engine::Retention { age: Some(age), bytes: given.megabytes.map(|megabytes| megabytes * 1_000_000) })
+    }
+
     pub fn machine_limits(&self) -> machine::Limits {
         let given = &self.file.limits;
         let mut limits = machine::Limits::default();
         limits.payload_bytes = given.payload_bytes.unwrap_or(limits.payload_bytes);
         limits.events = given.history_events.unwrap_or(limits.events);
         limits.inline_concurrency = given.inline_map_concurrency.unwrap_or(limits.inline_concurrency);
+        limits.time_scale = self.time_scale;
         limits.wait_seconds = given.wait_seconds.unwrap_or(limits.wait_seconds);
         limits
     }
