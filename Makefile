@@ -10,7 +10,7 @@ else
   RUN_TESTS := cargo test --workspace --no-fail-fast
 endif
 
-.PHONY: help setup demo test conformance bench sim release
+.PHONY: help setup demo test conformance bench steady sim fuzz release
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -47,3 +47,16 @@ sim:  ## the engine in simulated worlds, for as long as you like (SEEDS=0..10000
 bench: release  ## measure the workloads and print figure | must | aim | got
 	cargo build --release --locked -p bench
 	target/release/bench all --server $(RELEASE)
+
+MINUTES ?= 60
+steady: release  ## W1 for an hour (MINUTES=60): fails where the server's memory grows, prints it once a minute
+	cargo build --release --locked -p bench
+	target/release/bench steady --server $(RELEASE) --minutes $(MINUTES)
+
+# Coverage-guided, on stable Rust without a sanitizer. Needs cargo-fuzz (`cargo install cargo-fuzz`) and a C++ compiler.
+FUZZ_SECONDS ?= 600
+DOORS ?= definition expression log path request token
+fuzz:  ## hostile bytes for every door (FUZZ_SECONDS=600 each, DOORS="path token"); the corpus is kept in fuzz/corpus
+	cd fuzz && for door in $(DOORS); do \
+	  cargo fuzz run -s none $$door -- -max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -max_len=4096 || exit 1; \
+	done

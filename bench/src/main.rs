@@ -15,6 +15,7 @@ mod lifecycle;
 mod passes;
 mod process;
 mod queue;
+mod steady;
 mod timers;
 #[cfg(test)]
 mod toy;
@@ -67,6 +68,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Role {
+    /// W1 for an hour: what the server holds must stay flat
+    Steady {
+        /// The binary to start
+        #[arg(long, default_value = "target/release/stepwell")]
+        server: PathBuf,
+        /// Where the data directory is made
+        #[arg(long, default_value = "target/bench")]
+        scratch: PathBuf,
+        #[command(flatten)]
+        options: steady::Steady,
+        #[command(flatten)]
+        size: Size,
+    },
     /// The least that a server can do (started by `floor`)
     #[command(hide = true)]
     FloorServer(floor::FloorServer),
@@ -112,6 +126,11 @@ fn run(cli: &Cli) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         match &cli.role {
+            Some(Role::Steady { server, scratch, options, size }) => {
+                let recipe =
+                    Recipe { binary: server.clone(), scratch: scratch.clone(), command: vec!["serve".to_owned()] };
+                steady::steady(&recipe, options, size).await
+            }
             Some(Role::FloorServer(options)) => floor::serve(options).await,
             None => measure(cli).await,
         }

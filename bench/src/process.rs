@@ -21,6 +21,9 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// Fine enough for a cold start of a few milliseconds.
 const START_LOOK: Duration = Duration::from_micros(200);
 
+/// The server's data directory in its folder.
+const STORE: &str = "store";
+
 /// How a server is started.
 #[derive(Clone)]
 pub struct Recipe {
@@ -95,6 +98,11 @@ impl Target {
         Ok(())
     }
 
+    /// Where a server that the driver started keeps its data.
+    pub fn data(&self) -> Option<PathBuf> {
+        Some(self.started.as_ref()?.data.path().join(STORE))
+    }
+
     /// User and system time of the server so far.
     pub fn cpu(&self) -> Option<f64> {
         cpu_seconds(&self.pid?.to_string()).ok()
@@ -129,7 +137,7 @@ fn spawn(recipe: &Recipe, address: SocketAddr, data: &Path, environment: &[(Stri
     Command::new(&recipe.binary)
         .args(&recipe.command)
         .args(["--listen", &address.to_string(), "--data"])
-        .arg(data.join("store"))
+        .arg(data.join(STORE))
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_REGION", "us-east-1")
