@@ -64,6 +64,9 @@ const HOUSE: &[Place] = &[
     ),
     // It reads the log beside the engine, in the words of `machine` and `asl`.
     place("sim", &["engine", "store", "machine", "asl"], HTTP, false),
+    // What the fuzzer and its replay hand hostile bytes to.
+    place("hostile", &["engine", "machine", "asl", "jsonpath", "server"], &[], false),
+    place("fuzz", &["hostile"], &[], false),
     place("bench", &[], &[], false),
     place("tidy", &[], &[], false),
 ];
