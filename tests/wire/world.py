@@ -60,7 +60,7 @@ def free_port():
 class Server:
     """`stepwell serve` over one data directory and one port, which may be killed and started again."""
 
-    def __init__(self, folder, *, laptop=True, arguments=(), env=None):
+    def __init__(self, folder, *, laptop=True, arguments=(), env=None, preexec=None):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.port = free_port()
@@ -69,6 +69,7 @@ class Server:
         self.arguments = ["--account", ACCOUNT, "--region", REGION, *map(str, arguments)]
         if laptop:
             self.arguments += ["--laptop", "--image", f"{IMAGE}={HERE / 'image'}"]
+        self.preexec = preexec
         self.process = None
         self._clients = {}
         self._lock = threading.Lock()
@@ -78,7 +79,13 @@ class Server:
         command = [BINARY, "serve", *where, "--json", *self.arguments]
         with open(self.folder / "server.log", "ab") as log:
             self.process = subprocess.Popen(
-                command, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, cwd=self.folder
+                command,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                cwd=self.folder,
+                preexec_fn=self.preexec,
             )
         told = []
         reader = threading.Thread(target=lambda: told.append(self.process.stdout.readline()), daemon=True)
