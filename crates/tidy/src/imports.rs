@@ -102,7 +102,8 @@ pub(crate) fn check(house: &House, found: &mut Vec<Violation>) {
             found.push(Violation { file: manifest.clone(), line: package.manifest_line(word), what });
         };
         let inherits = package.manifest.get("lints").and_then(|lints| lints.get("workspace")?.as_bool());
-        if inherits != Some(true) {
+        // A package that is a workspace of its own (`fuzz`) has no other one to take them from.
+        if inherits != Some(true) && !package.manifest.contains_key("workspace") {
             tell("[lints]", "the lints of the workspace are not taken over: add `[lints] workspace = true`".into());
         }
         let Some(place) = HOUSE.iter().find(|place| place.name == package.name) else {
