@@ -58,6 +58,9 @@ pub enum QueryLanguage {
     Jsonata,
 }
 
+/// What an expression counts that can take long, compared to one that cannot.
+pub const COSTLY: u32 = 50;
+
 #[derive(Debug)]
 pub struct State {
     pub name: Arc<str>,
@@ -71,6 +74,8 @@ pub struct State {
     pub output: Option<Computed>,
     /// `Assign`: of a Choice, what is set where no rule holds.
     pub assign: Option<Assign>,
+    /// What its expressions may take altogether: 1 for a plain one, [`COSTLY`] for one that can take long.
+    pub work: u32,
     /// Where it goes when it is done; Choice, Fail and Succeed have `End`.
     pub next: Transition,
     pub kind: Kind,

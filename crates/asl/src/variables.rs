@@ -1,4 +1,5 @@
-//! Which workflow variables a state sets, and which it reads: what `variableReferences` tells.
+//! Which workflow variables a state sets, and which it reads: what `variableReferences` tells. On the way, what its
+//! expressions weigh.
 //!
 //! Every field that may hold a path, a template or an expression is looked into, in both languages. A new field belongs
 //! here, too.
@@ -35,7 +36,14 @@ impl State {
     pub fn variable_references(&self) -> Vec<Arc<str>> {
         let mut read = Read::default();
         read.state(self);
-        read.0.into_iter().collect()
+        read.variables.into_iter().collect()
+    }
+
+    /// What its expressions may take altogether.
+    pub(crate) fn weigh(&self) -> u32 {
+        let mut read = Read::default();
+        read.state(self);
+        read.work
     }
 
     fn catchers(&self) -> &[Catcher] {
@@ -60,7 +68,10 @@ impl Assign {
 }
 
 #[derive(Default)]
-struct Read(BTreeSet<Arc<str>>);
+struct Read {
+    variables: BTreeSet<Arc<str>>,
+    work: u32,
+}
 
 impl Read {
     fn state(&mut self, state: &State) {
@@ -141,7 +152,7 @@ impl Read {
 
     fn path(&mut self, path: &Path) {
         if let Head::Variable(name) = &path.head {
-            self.0.insert(name.as_str().into());
+            self.variables.insert(name.as_str().into());
         }
     }
 
@@ -187,7 +198,8 @@ impl Read {
     }
 
     fn expression(&mut self, expression: &Expression) {
-        self.0.extend(expression.references().variables.iter().cloned());
+        self.variables.extend(expression.references().variables.iter().cloned());
+        self.work = self.work.saturating_add(if expression.is_costly() { COSTLY } else { 1 });
     }
 
     fn amount(&mut self, amount: Option<&Amount>) {

@@ -23,6 +23,8 @@ pub struct Limits {
     pub time_scale: f64,
     /// Records that one turn may write before others have their turn.
     pub turn_records: usize,
+    /// What the expressions that one turn evaluates may weigh before others have their turn: see [`asl::State::work`].
+    pub turn_work: u32,
     /// Bytes of new payloads that one turn may write before others have their turn.
     pub turn_bytes: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Limits {
             wait_seconds: 2_147_483_647,
             time_scale: 1.0,
             turn_records: 10_000,
+            turn_work: 500,
             turn_bytes: 16 << 20,
         }
     }

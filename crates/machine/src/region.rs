@@ -40,6 +40,7 @@ pub(crate) fn advance(walk: &mut Walk, id: FrameId) -> Going<bool> {
         let previous = if is_map { frame.last_event } else { last.unwrap_or(frame.last_event) };
         walk.emit_after(id, previous, Body::RegionSucceeded)?;
     }
+    walk.works(id);
     let result = result(walk, id);
     let scene = walk.scene(id);
     let result = scene.within_limit(result, &scene.state.name).and_then(|result| scene.within_depth(result));
@@ -67,6 +68,7 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
             Ok(input) => input,
             Err(fault) => return fail(walk, id, fault).map(|()| false),
         };
+        walk.works(id);
         let child = walk.execution.free_frame();
         let start = start_of(walk.program, map.processor);
         walk.emit_after(id, previous, Body::IterationStarted { index, child, start, input })?;

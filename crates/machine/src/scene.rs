@@ -208,9 +208,13 @@ impl Context for Scene<'_> {
     fn value_at(&self, path: &str) -> &Value {
         match self.context.get() {
             Some(context) => context,
-            None if leads_beside_input(path) => self.slim_context.get_or_init(|| self.make_context(false)),
+            None if leads_beside_input(path) => self.without_input(),
             None => self.value(),
         }
+    }
+
+    fn without_input(&self) -> &Value {
+        self.slim_context.get_or_init(|| self.make_context(false))
     }
 
     /// A Task that copies the whole context object sees no RedriveCount: AWS's recorded answers show none there,

@@ -108,6 +108,7 @@ impl Execution {
             stamp: &Stamp { at, ..*stamp },
             turn: Turn::default(),
             bytes: 0,
+            work: 0,
             ready: BTreeSet::new(),
             abandoned: BTreeSet::new(),
             heard: BTreeSet::new(),
@@ -162,6 +163,8 @@ pub(crate) struct Walk<'a> {
     pub stamp: &'a Stamp<'a>,
     pub turn: Turn,
     bytes: usize,
+    /// What the expressions weigh that may have been evaluated.
+    work: u32,
     /// Frames that may go on.
     pub ready: BTreeSet<FrameId>,
     /// Tasks that nobody waits for since this turn, whether a record says so already or not.
@@ -365,7 +368,7 @@ impl<'a> Walk<'a> {
                 break;
             }
             self.step_until_parked(frame)?;
-            if self.turn.records.len() >= self.stamp.limits.turn_records || self.bytes >= self.stamp.limits.turn_bytes {
+            if self.is_spent() {
                 self.turn.more = !self.execution.is_over();
                 break;
             }
@@ -373,9 +376,23 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Whether others are to have their turn.
+    fn is_spent(&self) -> bool {
+        let limits = self.stamp.limits;
+        self.turn.records.len() >= limits.turn_records
+            || self.bytes >= limits.turn_bytes
+            || self.work >= limits.turn_work
+    }
+
+    /// The frame's state is about to evaluate its expressions.
+    pub fn works(&mut self, id: FrameId) {
+        let state = self.execution.frame(id).state;
+        self.work = self.work.saturating_add(self.program.state(state).work);
+    }
+
     fn step_until_parked(&mut self, id: FrameId) -> Going {
         // A frame that loops without waiting gives way when the turn's budget is used up.
-        while self.turn.records.len() < self.stamp.limits.turn_records && self.bytes < self.stamp.limits.turn_bytes {
+        while !self.is_spent() {
             let Some(frame) = self.execution.frames.get(id.0 as usize) else { return Ok(()) };
             match &frame.phase {
                 Phase::Enter => {
@@ -384,12 +401,15 @@ impl<'a> Walk<'a> {
                 }
                 Phase::Entered => self.begin(id)?,
                 Phase::WaitingUntil(until) if *until <= self.stamp.at => {
+                    self.works(id);
                     let decision = states::end_wait(&self.scene(id));
                     self.follow(id, decision)?;
                 }
                 Phase::BackingOffUntil(until) if *until <= self.stamp.at => self.begin(id)?,
                 Phase::Outcome(outcome) => {
-                    let decision = match outcome.clone() {
+                    let outcome = outcome.clone();
+                    self.works(id);
+                    let decision = match outcome {
                         Ok(result) => states::end_work(&self.scene(id), result),
                         Err(failure) => Err(failure.into()),
                     };
@@ -419,6 +439,7 @@ impl<'a> Walk<'a> {
     }
 
     fn begin(&mut self, id: FrameId) -> Going {
+        self.works(id);
         let decision = states::begin(&self.scene(id));
         self.follow(id, decision)
     }

@@ -56,6 +56,11 @@ pub trait Context {
         self.value()
     }
 
+    /// The same for who does not look at the execution's input.
+    fn without_input(&self) -> &Value {
+        self.value()
+    }
+
     /// What `$$` alone copies; AWS leaves things out there that a path into it finds.
     fn whole(&self) -> &Value {
         self.value()

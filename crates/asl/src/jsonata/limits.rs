@@ -120,6 +120,8 @@ pub(super) struct Demands {
     pub metered: bool,
     /// It can put values into each other, again and again.
     nests: bool,
+    /// It can take long: it repeats, builds, backtracks or calls itself.
+    pub costly: bool,
 }
 
 impl Demands {
@@ -143,6 +145,7 @@ impl Demands {
         });
         demands.nests = calls && (builds || demands.nests);
         demands.metered = demands.nests || builds && repeats;
+        demands.costly = demands.regex || builds || repeats || calls;
         demands
     }
 }

@@ -137,6 +137,11 @@ impl Expression {
         &self.0.text
     }
 
+    /// Whether an evaluation can take long, as far as its text tells.
+    pub fn is_costly(&self) -> bool {
+        self.0.demands.costly
+    }
+
     /// Which members of `$states` and which variables it names.
     pub fn references(&self) -> &References {
         &self.0.references
@@ -212,6 +217,14 @@ impl Expression {
     }
 }
 
+/// Whether this is read of the context object's `Execution` together with its `Input`.
+fn reads_input(read: &jlens_core::reads::Read) -> bool {
+    match read {
+        jlens_core::reads::Read::Whole => true,
+        jlens_core::reads::Read::Fields(fields) => fields.contains_key("Input"),
+    }
+}
+
 impl States<'_> {
     /// The object, with as much of each member as is read.
     fn cut(&self, read: &jlens_core::reads::Read) -> Value {
@@ -228,7 +241,13 @@ impl States<'_> {
             }
         }
         if let Some(read) = wanted("context") {
-            let context = if read.is_whole() { self.context.whole() } else { self.context.value() };
+            let context = match read {
+                Read::Whole => self.context.whole(),
+                Read::Fields(fields) if fields.get("Execution").is_none_or(|read| !reads_input(read)) => {
+                    self.context.without_input()
+                }
+                Read::Fields(_) => self.context.value(),
+            };
             object.insert("context".to_owned(), read.cut(context));
         }
         Value::Object(object)

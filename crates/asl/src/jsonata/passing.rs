@@ -88,7 +88,13 @@ impl Passing {
     }
 
     fn context(&self, states: &States<'_>) -> Passed {
-        let context = if self.fields.is_empty() { states.context.whole() } else { states.context.value() };
+        let context = match self.fields.as_slice() {
+            [] => states.context.whole(),
+            [first, rest @ ..] if &**first != "Execution" || rest.first().is_some_and(|field| &**field != "Input") => {
+                states.context.without_input()
+            }
+            _ => states.context.value(),
+        };
         self.follow(Some(context))
     }
 

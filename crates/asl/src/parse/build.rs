@@ -93,7 +93,8 @@ impl Builder {
     ) -> Build<State> {
         let query_language = language(node)?.unwrap_or(self.query_language);
         let kind = states::kind(node, &name, query_language, inner, targets)?;
-        Ok(State {
+        let mut state = State {
+            work: 0,
             scope,
             query_language,
             input_path: states::selection(node, "InputPath", &name)?,
@@ -103,7 +104,9 @@ impl Builder {
             next: targets.transition(node)?,
             kind,
             name,
-        })
+        };
+        state.work = state.weigh();
+        Ok(state)
     }
 }
 

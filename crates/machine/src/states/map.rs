@@ -1,9 +1,10 @@
 //! Map: one iteration of its processor for each item, some at a time.
 
-use asl::{Amount, Map, Payload};
+use asl::{Amount, Map, MapMode, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, Fault, Flow};
+use crate::failure::{self, Failure};
 use crate::scene::{Given, Scene};
 
 /// What a Map computed when it began: an expression may draw or read the clock, so it is evaluated once. Paths are
@@ -16,6 +17,10 @@ pub struct Settled {
 }
 
 pub(super) fn begin(scene: &Scene, map: &Map) -> Decision {
+    if map.mode != MapMode::Inline {
+        let cause = format!("The Map state '{}' is DISTRIBUTED, which this version cannot run yet", scene.state.name);
+        return Err(Failure::new(failure::RUNTIME, cause).terminal().into());
+    }
     let (input, items) = if scene.is_jsonata() {
         let input = scene.frame.data.clone();
         let items = scene.query(Given::default(), |env| map.compute_items(&input, env))?;

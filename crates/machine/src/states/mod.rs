@@ -101,11 +101,12 @@ pub(crate) fn end_work(scene: &Scene, result: Payload) -> Decision {
         Kind::Map(map) => (&map.result_selector, &map.result_path),
         _ => unreachable!("only these have results"),
     };
-    let result = match selector {
+    let selected = match selector {
         Some(selector) => scene.template(selector, &result)?,
-        None => result,
+        None => result.clone(),
     };
-    let output = scene.combine(result_path, result.clone())?;
+    let output = scene.combine(result_path, selected)?;
+    // The States Language has it so: Assign reads the result, not what ResultSelector makes of it.
     scene.end_selected(&scene.ending(), &result, output)
 }
 

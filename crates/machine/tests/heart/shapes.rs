@@ -21,7 +21,7 @@ fn nobody(_: &mut World, _: &str) {}
 const TASK: &str = r#"{"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
     "TimeoutSeconds": 5, "End": true}"#;
 
-const FAILING: [Failing; 18] = [
+const FAILING: [Failing; 23] = [
     Failing {
         what: "a path that finds nothing in a template",
         state: r#"{"Type": "Pass", "Parameters": {"m.$": "$.nope"}, "End": true}"#,
@@ -142,6 +142,36 @@ const FAILING: [Failing; 18] = [
             world.report(task, succeeded(&format!("[{value}, \"{}\"]", "x".repeat(262_144))));
         },
     },
+    Failing {
+        what: "JSONata that comes to nothing",
+        state: r#"{"Type": "Pass", "QueryLanguage": "JSONata", "Output": {"a": "{% $states.input.nope %}"}, "End": true}"#,
+        data: r#"{"v":VALUE}"#,
+        answer: nobody,
+    },
+    Failing {
+        what: "JSONata of the wrong type",
+        state: r#"{"Type": "Wait", "QueryLanguage": "JSONata", "Seconds": "{% $states.input.v %}", "End": true}"#,
+        data: r#"{"v":VALUE}"#,
+        answer: nobody,
+    },
+    Failing {
+        what: "a condition in JSONata that throws",
+        state: r#"{"Type": "Choice", "QueryLanguage": "JSONata", "Choices": [{"Condition": "{% $states.input.v + 1 = 2 %}", "Next": "Beside"}]}"#,
+        data: r#"{"v":VALUE}"#,
+        answer: nobody,
+    },
+    Failing {
+        what: "a variable in JSONata that was never set",
+        state: r#"{"Type": "Fail", "QueryLanguage": "JSONata", "Cause": "{% $nope %}"}"#,
+        data: r#"{"v":VALUE}"#,
+        answer: nobody,
+    },
+    Failing {
+        what: "a variable in JSONPath that was never set",
+        state: r#"{"Type": "Pass", "Parameters": {"m.$": "$nope.a"}, "End": true}"#,
+        data: r#"{"v":VALUE}"#,
+        answer: nobody,
+    },
 ];
 
 /// Where a failing state stands.
@@ -190,7 +220,9 @@ fn shape(failing: &Failing, place: &Place) -> String {
     for event in events.iter().filter(|event| event["id"].as_u64() >= Some(entered)) {
         // What the states around it say of its failure is told by `stories/regions.rs`.
         let kind = event["type"].as_str().expect("a type");
-        if ["Parallel", "MapState", "MapIter", "TaskStateAborted"].iter().any(|around| kind.starts_with(around))
+        if ["Parallel", "MapState", "MapIter", "TaskStateAborted", "WaitStateAborted"]
+            .iter()
+            .any(|around| kind.starts_with(around))
             && event["id"].as_u64() != Some(entered)
         {
             continue;
@@ -198,7 +230,7 @@ fn shape(failing: &Failing, place: &Place) -> String {
         let details = event.as_object().and_then(|e| e.iter().find(|(name, _)| name.ends_with("Details")));
         let text = |field: &str| details.and_then(|(_, details)| details[field].as_str()).map(str::to_owned);
         shape += kind;
-        for field in ["name", "error", "cause"] {
+        for field in ["name", "error", "cause", "location", "state"] {
             shape += &text(field).map(|text| format!(" {field}={text}")).unwrap_or_default();
         }
         shape += "\n";
@@ -294,5 +326,24 @@ fn what_history_says_of_each_failure() {
     TaskStarted
     TaskFailed error=States.DataLimitExceeded cause=The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit.
     ExecutionFailed error=States.DataLimitExceeded cause=The state/task 'lambda' returned a result with a size exceeding the maximum number of bytes service limit.
+    JSONata that comes to nothing:
+    PassStateEntered name=NAME
+    EvaluationFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.nope' specified for the field 'Output/a' returned nothing (undefined). location=Output/a state=NAME
+    ExecutionFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.nope' specified for the field 'Output/a' returned nothing (undefined).
+    JSONata of the wrong type:
+    WaitStateEntered name=NAME
+    EvaluationFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.v' specified for the field 'Seconds' returned an unexpected result type. Expected 'number', but was 'string' for value: VALUE location=Seconds state=NAME
+    ExecutionFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.v' specified for the field 'Seconds' returned an unexpected result type. Expected 'number', but was 'string' for value: VALUE
+    a condition in JSONata that throws:
+    ChoiceStateEntered name=NAME
+    EvaluationFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.v + 1 = 2' specified for the field 'Choices[0]/Condition' threw an error during evaluation. T2001: The left side of the "+" operator must evaluate to a number location=Choices[0]/Condition state=NAME
+    ExecutionFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$states.input.v + 1 = 2' specified for the field 'Choices[0]/Condition' threw an error during evaluation. T2001: The left side of the "+" operator must evaluate to a number
+    a variable in JSONata that was never set:
+    FailStateEntered name=NAME
+    EvaluationFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$nope' specified for the field 'Cause' returned nothing (undefined). location=Cause state=NAME
+    ExecutionFailed error=States.QueryEvaluationError cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONata expression '$nope' specified for the field 'Cause' returned nothing (undefined).
+    a variable in JSONPath that was never set:
+    PassStateEntered name=NAME
+    ExecutionFailed error=States.Runtime cause=An error occurred while executing the state 'NAME' (entered at the event id #ENTERED). The JSONPath '$nope.a' specified for the field 'm.$' could not be found in the input '{"v":VALUE}'
     "#);
 }

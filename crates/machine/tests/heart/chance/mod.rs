@@ -4,6 +4,7 @@
 //! that dies after every turn, and with one whose turns may do next to nothing at a time.
 
 pub mod dice;
+mod jsonata;
 mod outside;
 mod program;
 
@@ -20,6 +21,9 @@ fn limit(world: &mut World, dice: &mut Dice) {
     world.limits.events = 400 - dice.roll(370) as u64;
     if dice.one_in(3) {
         world.limits.payload_bytes = 2_000;
+    }
+    if dice.one_in(3) {
+        world.limits.variables_bytes = 4_000;
     }
     if dice.one_in(3) {
         world.limits.inline_concurrency = 2;
@@ -71,6 +75,8 @@ fn check((definition, input): &(String, String), happens: &[u16]) {
         world.crashing = true;
     });
     assert_eq!(light.log, first.world.log, "10 bytes a turn change the history");
+    let idle = again(&first, |world| world.limits.turn_work = 1);
+    assert_eq!(idle.log, first.world.log, "an expression a turn changes the history");
 }
 
 proptest! {
@@ -108,5 +114,5 @@ fn everything_happens() {
         seen.extend(run.world.verdicts.iter().map(|verdict| format!("{verdict:?}")));
     }
     let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
-    insta::assert_snapshot!(seen.join(" "), @"Aborted CancelTask DebtIncurred Done ExecutionAborted ExecutionFailed ExecutionStarted ExecutionSucceeded ExecutionTimedOut Failed Finished ForgetTask IterationAborted IterationFailed IterationStarted IterationSucceeded NotWaiting RegionAborted RegionFailed RegionStarted RegionSucceeded RetryScheduled Settled StartTask StateAborted StateEntered StateExited Succeeded TaskFailed TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskTimedOut TimedOut TooLate WaitUntil");
+    insta::assert_snapshot!(seen.join(" "), @r"Aborted CancelTask DebtIncurred Done EvaluationFailed ExecutionAborted ExecutionFailed ExecutionStarted ExecutionSucceeded ExecutionTimedOut Failed Finished ForgetTask IterationAborted IterationFailed IterationStarted IterationSucceeded MapSettled NotWaiting RegionAborted RegionFailed RegionStarted RegionSucceeded RetryScheduled Settled StartTask StateAborted StateEntered StateExited Succeeded TaskFailed TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskTimedOut TimedOut TooLate VariablesAssigned WaitUntil");
 }

@@ -1,4 +1,5 @@
-//! Random state machines over everything that JSONPath mode has. All of them are valid; what they do is anybody's guess.
+//! Random state machines in JSONPath, in JSONata and in both. All of them are valid; what they do is anybody's guess.
+//! The states in JSONata are written in `jsonata.rs`.
 
 use serde_json::{Value, json};
 
@@ -10,12 +11,25 @@ const DEPTH: usize = 3;
 /// A definition and an input.
 pub fn machine(dice: &mut Dice) -> (String, String) {
     let style = &STYLES[dice.roll(STYLES.len())];
-    let mut author = Author { dice, style, names: 0 };
+    let language = [Language::JsonPath, Language::Mixed, Language::Jsonata][dice.roll(3)];
+    let mut author = Author { dice, style, language, names: 0 };
     let mut machine = author.scope(DEPTH);
+    if language == Language::Jsonata {
+        machine["QueryLanguage"] = json!("JSONata");
+    }
     if author.dice.one_in(6) {
         machine["TimeoutSeconds"] = json!(author.dice.roll(60) + 1);
     }
     (machine.to_string(), author.data().to_string())
+}
+
+/// What retriers and catchers name.
+pub(super) const NAMED: [&[&str]; 4] =
+    [&["Boom"], &["States.TaskFailed"], &["States.Timeout", "Other"], &["States.HeartbeatTimeout"]];
+
+/// The variable of a depth.
+pub(super) fn variable(depth: usize) -> String {
+    format!("v{depth}")
 }
 
 /// What an author likes, so that rare things also meet: a machine that has a bit of everything hardly ever has much of
@@ -27,8 +41,16 @@ struct Style {
     length: usize,
 }
 
+/// What the states of a machine are written in.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum Language {
+    JsonPath,
+    Mixed,
+    Jsonata,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Kind {
     Pass,
     Task,
     Choice,
@@ -49,9 +71,10 @@ const STYLES: [Style; 4] = {
     ]
 };
 
-struct Author<'d, 't> {
-    dice: &'d mut Dice<'t>,
+pub(super) struct Author<'d, 't> {
+    pub dice: &'d mut Dice<'t>,
     style: &'static Style,
+    language: Language,
     names: usize,
 }
 
@@ -64,7 +87,7 @@ impl Author<'_, '_> {
     }
 
     /// Most data have what most states look for.
-    fn data(&mut self) -> Value {
+    pub fn data(&mut self) -> Value {
         match self.dice.roll(12) {
             10 => json!([1, "two"]),
             11 => json!(null),
@@ -75,7 +98,7 @@ impl Author<'_, '_> {
         }
     }
 
-    fn scope(&mut self, depth: usize) -> Value {
+    pub fn scope(&mut self, depth: usize) -> Value {
         let names: Vec<String> = (0..self.dice.roll(self.style.length) + 1).map(|_| self.name()).collect();
         let mut states = serde_json::Map::new();
         for (place, name) in names.iter().enumerate() {
@@ -87,29 +110,56 @@ impl Author<'_, '_> {
 
     fn state(&mut self, depth: usize, all: &[String], next: Option<&String>) -> Value {
         let kind = self.style.kinds[self.dice.roll(self.style.kinds.len())];
+        let computed = match self.language {
+            Language::JsonPath => false,
+            Language::Mixed => self.dice.one_in(2),
+            Language::Jsonata => true,
+        };
+        if computed {
+            let mut state = self.jsonata(kind, depth, all, next);
+            state["QueryLanguage"] = json!("JSONata");
+            return state;
+        }
         let mut state = match (kind, next) {
             (Kind::Succeed, None) => return json!({"Type": "Succeed"}),
             (Kind::Fail, None) => return self.fail(),
-            (Kind::Choice, Some(next)) => return self.choice(all, next),
+            (Kind::Choice, Some(next)) => return self.choice(all, next, depth),
             (Kind::Wait, _) => self.wait(),
-            (Kind::Parallel, _) if depth > 0 => self.parallel(depth - 1, all),
-            (Kind::Map, _) if depth > 0 => self.map(depth - 1, all),
-            (Kind::Task | Kind::Parallel | Kind::Map, _) => self.task(all),
+            (Kind::Parallel, _) if depth > 0 => self.parallel(depth, all),
+            (Kind::Map, _) if depth > 0 => self.map(depth, all),
+            (Kind::Task | Kind::Parallel | Kind::Map, _) => self.task(all, depth),
             (Kind::Pass | Kind::Choice | Kind::Succeed | Kind::Fail, _) => self.pass(),
         };
         match next {
             Some(next) => state["Next"] = json!(next),
             None => state["End"] = json!(true),
         }
+        if self.dice.one_in(4) {
+            state["Assign"] = self.assign(depth);
+        }
         if self.dice.one_in(12) {
-            state["InputPath"] =
-                self.dice.pick(&[&json!("$"), &json!(null), &json!("$.missing"), &json!("$$.Execution.Input")]).clone();
+            let variable = json!(format!("${}", variable(depth)));
+            state["InputPath"] = self
+                .dice
+                .pick(&[&json!("$"), &json!(null), &json!("$.missing"), &json!("$$.Execution.Input"), &variable])
+                .clone();
         }
         if self.dice.one_in(15) {
             state["OutputPath"] =
                 self.dice.pick(&[&json!("$"), &json!(null), &json!("$.r"), &json!("$.items")]).clone();
         }
         state
+    }
+
+    /// A branch may not set what is set around it, so each depth has variables of its own.
+    fn assign(&mut self, depth: usize) -> Value {
+        let name = variable(depth);
+        match self.dice.roll(4) {
+            0 => json!({&name: {"n": 1, "items": [1]}}),
+            1 => json!({format!("{name}.$"): "$"}),
+            2 => json!({format!("{name}.$"): "$$.State.Name", format!("{name}x.$"): "States.UUID()"}),
+            _ => json!({&name: "x".repeat(1_500), format!("{name}x"): []}),
+        }
     }
 
     fn pass(&mut self) -> Value {
@@ -139,7 +189,7 @@ impl Author<'_, '_> {
     }
 
     /// The next state stays reachable, so a Choice is never the last one.
-    fn choice(&mut self, all: &[String], next: &str) -> Value {
+    fn choice(&mut self, all: &[String], next: &str, depth: usize) -> Value {
         let mut goals = [next, all[self.dice.roll(all.len())].as_str()];
         if self.dice.one_in(2) {
             goals.reverse();
@@ -150,6 +200,10 @@ impl Author<'_, '_> {
         ]});
         if self.dice.roll(3) != 2 {
             choice["Default"] = json!(next);
+        }
+        if self.dice.one_in(3) {
+            choice["Assign"] = self.assign(depth);
+            choice["Choices"][0]["Assign"] = self.assign(depth);
         }
         choice
     }
@@ -176,7 +230,7 @@ impl Author<'_, '_> {
         }
     }
 
-    fn task(&mut self, all: &[String]) -> Value {
+    fn task(&mut self, all: &[String], depth: usize) -> Value {
         let mut task = match self.dice.roll(6) {
             0 => json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:f"}),
             1 => json!({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
@@ -198,16 +252,35 @@ impl Author<'_, '_> {
         if self.dice.one_in(8) {
             task["ResultSelector"] = json!({"n.$": "$.n", "items.$": "$.items"});
         }
-        self.handlers(&mut task, all);
+        self.handlers(&mut task, all, depth);
         self.result_path(&mut task);
         task
     }
 
-    fn handlers(&mut self, state: &mut Value, all: &[String]) {
-        let named = [&["Boom"][..], &["States.TaskFailed"], &["States.Timeout", "Other"], &["States.HeartbeatTimeout"]];
+    fn handlers(&mut self, state: &mut Value, all: &[String], depth: usize) {
+        self.retriers(state);
+        let mut catchers: Vec<Value> = Vec::new();
+        if self.dice.one_in(3) {
+            catchers.push(json!({"ErrorEquals": NAMED[self.dice.roll(4)], "Next": all[self.dice.roll(all.len())]}));
+        }
+        if self.dice.one_in(3) {
+            let path = self.dice.pick(&["$.error", "$"]);
+            let mut catcher =
+                json!({"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": all[self.dice.roll(all.len())]});
+            if self.dice.one_in(2) {
+                catcher["Assign"] = self.assign(depth);
+            }
+            catchers.push(catcher);
+        }
+        if !catchers.is_empty() {
+            state["Catch"] = json!(catchers);
+        }
+    }
+
+    pub fn retriers(&mut self, state: &mut Value) {
         let retriers: Vec<Value> = (0..self.dice.roll(3))
             .map(|_| {
-                let mut retrier = json!({"ErrorEquals": named[self.dice.roll(4)], "MaxAttempts": self.dice.roll(3),
+                let mut retrier = json!({"ErrorEquals": NAMED[self.dice.roll(4)], "MaxAttempts": self.dice.roll(3),
                     "IntervalSeconds": self.dice.roll(4) + 1, "BackoffRate": 1.0 + self.dice.roll(5) as f64 / 2.0});
                 if self.dice.one_in(3) {
                     retrier["JitterStrategy"] = json!("FULL");
@@ -218,26 +291,13 @@ impl Author<'_, '_> {
                 retrier
             })
             .collect();
-        let mut catchers: Vec<Value> = Vec::new();
-        if self.dice.one_in(3) {
-            catchers.push(json!({"ErrorEquals": named[self.dice.roll(4)], "Next": all[self.dice.roll(all.len())]}));
-        }
-        if self.dice.one_in(3) {
-            let path = self.dice.pick(&["$.error", "$"]);
-            catchers.push(
-                json!({"ErrorEquals": ["States.ALL"], "ResultPath": path, "Next": all[self.dice.roll(all.len())]}),
-            );
-        }
         if !retriers.is_empty() {
             state["Retry"] = json!(retriers);
-        }
-        if !catchers.is_empty() {
-            state["Catch"] = json!(catchers);
         }
     }
 
     fn parallel(&mut self, depth: usize, all: &[String]) -> Value {
-        let branches: Vec<Value> = (0..self.dice.roll(3) + 1).map(|_| self.scope(depth)).collect();
+        let branches: Vec<Value> = (0..self.dice.roll(3) + 1).map(|_| self.scope(depth - 1)).collect();
         let mut parallel = json!({"Type": "Parallel", "Branches": branches});
         if self.dice.one_in(4) {
             parallel["Parameters"] = json!({"items.$": "$.items", "n": 3, "from.$": "$$.State.EnteredTime"});
@@ -245,13 +305,13 @@ impl Author<'_, '_> {
         if self.dice.one_in(6) {
             parallel["ResultSelector"] = json!({"items.$": "$", "n": 2});
         }
-        self.handlers(&mut parallel, all);
+        self.handlers(&mut parallel, all, depth);
         self.result_path(&mut parallel);
         parallel
     }
 
     fn map(&mut self, depth: usize, all: &[String]) -> Value {
-        let mut map = json!({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": self.scope(depth)});
+        let mut map = json!({"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": self.scope(depth - 1)});
         if self.dice.roll(4) != 3 {
             map["ItemSelector"] = json!({"items.$": "$.items", "n.$": "$$.Map.Item.Index", "v.$": "$$.Map.Item.Value"});
         }
@@ -267,7 +327,7 @@ impl Author<'_, '_> {
             5 => map["ToleratedFailureCountPath"] = json!("$.n"),
             _ => {}
         }
-        self.handlers(&mut map, all);
+        self.handlers(&mut map, all, depth);
         self.result_path(&mut map);
         map
     }

@@ -41,11 +41,11 @@ fn output_and_assign_see_the_values_from_before() {
 fn a_task_assigns_of_its_result() {
     let machine = r#"{"StartAt": "T", "States": {
         "T": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
-            "ResultSelector": {"n.$": "$.Payload"}, "ResultPath": null, "Assign": {"n.$": "$.n"}, "Next": "P"},
-        "P": {"Type": "Pass", "InputPath": "$n", "End": true}}}"#;
+            "ResultSelector": {"n.$": "$.StatusCode"}, "ResultPath": "$.r", "Assign": {"n.$": "$.Payload"}, "Next": "P"},
+        "P": {"Type": "Pass", "Parameters": {"n.$": "$n", "r.$": "$.r"}, "End": true}}}"#;
     let mut world = World::start(machine, "{}");
-    world.report(world.task(), succeeded(r#"{"Payload": 5}"#));
-    assert_eq!(world.end(), "SUCCEEDED 5");
+    world.report(world.task(), succeeded(r#"{"Payload": 5, "StatusCode": 200}"#));
+    assert_eq!(world.end(), r#"SUCCEEDED {"n":5,"r":{"n":200}}"#);
 }
 
 #[test]
