@@ -22,7 +22,7 @@ setup:  ## install what the tests need and is missing (.venv, Debian packages)
 release:  ## build the binary: target/release/stepwell
 	cargo build --release --locked -p cli
 
-demo: setup release  ## run the three sample projects of examples/ on a fresh server
+demo: setup release  ## run the four sample projects of examples/ on a fresh server
 	STEPWELL=$(abspath $(RELEASE)) examples/run
 
 test: setup  ## format, lints, all Rust tests, then real AWS clients against the binary

@@ -102,7 +102,7 @@ def environment(**more):
 class Stage:
     """A server with the laptop services in a fresh directory, which is gone afterwards."""
 
-    def __init__(self, binary, images, terminal):
+    def __init__(self, binary, images, functions, terminal):
         self.binary, self.terminal = binary, terminal
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="stepwell-demo-"))
         self.data = self.folder / "data"
@@ -111,6 +111,8 @@ class Stage:
         command += ["--region", REGION, "--laptop", "--json"]
         for name, folder in images.items():
             command += ["--image", f"{name}={folder}"]
+        for name, folder in functions.items():
+            command += ["--function", f"{name}={folder}"]
         self.log = open(self.folder / "server.log", "wb")
         self.server = subprocess.Popen(
             command,

@@ -58,8 +58,8 @@ pub struct Flags {
     #[arg(long, env = "STEPWELL_REGION", value_name = "REGION")]
     pub region: Option<String>,
 
-    /// Answer SQS, SNS, Batch, Lambda and EventBridge too, on the same port; jobs and functions run as processes, so this is for
-    /// loopback only
+    /// Answer SQS, SNS, Batch, Lambda, EventBridge and DynamoDB too, on the same port; jobs and functions run as
+    /// processes, so this is for loopback only
     #[arg(long, env = "STEPWELL_LAPTOP")]
     pub laptop: bool,
 

@@ -1,4 +1,4 @@
-//! Laptop services: small real SQS, SNS, Batch, Lambda and EventBridge in the same binary, over the real AWS wire.
+//! Laptop services: small real SQS, SNS, Batch, Lambda, EventBridge and DynamoDB in the same binary, over the real AWS wire.
 //!
 //! Each service answers calls over one durable SQLite file and knows nothing of HTTP; [`Local::handle`] is the border to
 //! it, and [`guard`] stands there, because the services run commands. Time-driven work (jobs, deliveries to HTTP
@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod caller;
+pub mod dynamodb;
 pub mod error;
 pub mod events;
 pub mod guard;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 use batch::Batch;
 use caller::Caller;
+use dynamodb::DynamoDb;
 use error::{Answer, ServiceError};
 use events::Events;
 use guard::Guard;
@@ -38,7 +40,7 @@ use sqs::Sqs;
 use store::{Clock, Store};
 
 /// The services that are served, by their signing names.
-const SERVICES: &[&str] = &["sqs", "sns", "batch", "lambda", "events"];
+const SERVICES: &[&str] = &["sqs", "sns", "batch", "lambda", "events", "dynamodb"];
 
 /// How often what is past its time is deleted. It is out of sight before that; this only frees the space.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -102,6 +104,7 @@ pub struct Local {
     batch: Batch,
     lambda: Lambda,
     events: Events,
+    dynamodb: DynamoDb,
     guard: Guard,
     settings: std::sync::Arc<Settings>,
     store: Store,
@@ -125,6 +128,7 @@ impl Local {
             batch: Batch::new(store.clone(), directory.join("batch"), settings.batch.clone()),
             lambda,
             events: Events::new(store.clone()),
+            dynamodb: DynamoDb::new(store.clone()),
             guard: Guard::new(&settings.hosts),
             settings: std::sync::Arc::new(settings),
             store,
@@ -142,6 +146,7 @@ impl Local {
             "sqs" => self.sqs.call(operation, params, caller).await,
             "sns" => self.sns.call(operation, params, caller).await,
             "events" => self.events.call(operation, params, caller).await,
+            "dynamodb" => self.dynamodb.call(operation, params, caller).await,
             "lambda" => self.lambda.call(operation, params, caller).await,
             "batch" => self.batch.call(operation, params, caller).await,
             other => Err(ServiceError::unsupported(other, operation)),
@@ -183,6 +188,7 @@ impl Local {
             let _ = self.sqs.sweep().await;
             let _ = self.sns.sweep().await;
             let _ = self.batch.sweep().await;
+            let _ = self.dynamodb.sweep().await;
             self.lambda.sweep();
             let _ = self.store.shrink().await;
         }

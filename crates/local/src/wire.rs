@@ -14,7 +14,7 @@ use crate::guard::{Refusal, is_link};
 use crate::sqs;
 
 /// What stands before the operation in `X-Amz-Target`, for the services that are called by it.
-const TARGETS: &[(&str, &str)] = &[("AmazonSQS", "sqs"), ("AWSEvents", "events")];
+const TARGETS: &[(&str, &str)] = &[("AmazonSQS", "sqs"), ("AWSEvents", "events"), ("DynamoDB_20120810", "dynamodb")];
 
 /// Whose request it is.
 enum Claim {
