@@ -13,7 +13,7 @@ use crate::{Failed, runtime};
 /// Show an execution's history
 ///
 /// With --follow it goes on until the execution is over, and the exit code is that of `run`: 0 succeeded, 1 failed,
-/// 3 timed out, 4 aborted.
+/// 3 timed out, 4 aborted. Of Express executions the last ones to end are kept for an hour.
 #[derive(Args)]
 pub struct History {
     /// The execution's ARN
@@ -42,13 +42,15 @@ impl History {
     }
 
     async fn show(&self) -> Result<ExitCode, Failed> {
+        // An Express execution that has ended is kept for a while under a name that only a server of ours knows.
+        let execution = self.execution.replacen(":express:", ":execution:", 1);
         let region = self.execution.split(':').nth(3).unwrap_or("us-east-1");
         let server = Server::at(&self.endpoint, region)?;
         let mut progress = Progress::default();
         let mut shown = 0;
         loop {
-            let description = server.call("DescribeExecution", json!({"executionArn": self.execution})).await?;
-            shown = self.print(&server, &mut progress, shown).await?;
+            let description = server.call("DescribeExecution", json!({"executionArn": execution})).await?;
+            shown = self.print(&server, &execution, &mut progress, shown).await?;
             let status = description["status"].as_str().unwrap_or_default();
             if !self.follow || status != "RUNNING" {
                 return Ok(match (self.follow, status) {
@@ -63,11 +65,17 @@ impl History {
     }
 
     /// Prints the events after the first `shown` ones; how many there are now.
-    async fn print(&self, server: &Server, progress: &mut Progress, shown: u64) -> Result<u64, Failed> {
+    async fn print(
+        &self,
+        server: &Server,
+        execution: &str,
+        progress: &mut Progress,
+        shown: u64,
+    ) -> Result<u64, Failed> {
         let mut count = 0;
         let mut token = Value::Null;
         loop {
-            let mut request = json!({"executionArn": self.execution, "maxResults": 1000});
+            let mut request = json!({"executionArn": execution, "maxResults": 1000});
             if token.is_string() {
                 request["nextToken"] = token;
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::{CredentialChain, Endpoints};
-use connectors::{ConnectorSettings, Connectors};
+use connectors::{ConnectorSettings, Connectors, LogSink};
 use engine::Engine;
 use engine::port::{Api, ApiError};
 use local::Local;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::machines::Starter;
-use crate::settings::{FunctionTable, Settings};
+use crate::settings::{FunctionTable, STDOUT, Settings};
 use crate::{Failed, files};
 
 pub struct House {
@@ -54,8 +54,9 @@ impl House {
         for service in local.iter().flat_map(|local| local.services()) {
             endpoints = endpoints.with_laptop(service, &url)?;
         }
-        let connectors =
-            Arc::new(Connectors::new(ConnectorSettings::new(endpoints, CredentialChain::new(environment))));
+        let mut connectors = ConnectorSettings::new(endpoints, CredentialChain::new(environment));
+        connectors.log_sink = settings.execution_logs.as_deref().map(open_log_sink).transpose()?;
+        let connectors = Arc::new(Connectors::new(connectors));
         let engine_settings = engine::Settings {
             account: settings.account.clone(),
             region: settings.region.clone(),
@@ -95,6 +96,14 @@ impl House {
             let _ = task.await;
         }
     }
+}
+
+fn open_log_sink(path: &Path) -> Result<LogSink, Failed> {
+    if path == STDOUT {
+        return Ok(LogSink::Stdout);
+    }
+    let file = std::fs::File::options().append(true).create(true).open(path);
+    Ok(LogSink::File(file.map_err(|error| format!("{}: {error}", path.display()))?))
 }
 
 fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Failed> {

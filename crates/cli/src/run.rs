@@ -95,8 +95,9 @@ impl Run {
             tracing: None,
             encryption: None,
             tags: Vec::new(),
+            publish: None,
         };
-        let machine = house.engine.create_state_machine(machine).await?;
+        let machine = house.engine.create_state_machine(machine).await?.machine;
         let start =
             StartExecution { machine: machine.arn.to_string(), name: None, input, trace_header: None, parent: None };
         // Listened for before anything is shown, so that an interrupt always stops the execution in order.

@@ -7,6 +7,7 @@
 //! region  = "eu-central-1"
 //! laptop  = true
 //! aws     = false                      # whether services without an endpoint are called at real AWS
+//! execution_logs = "stdout"            # or a file: what loggingConfiguration asks for, a JSON object a line
 //!
 //! [endpoints]
 //! lambda = "http://127.0.0.1:9001"     # as AWS_ENDPOINT_URL_LAMBDA, but stronger
@@ -79,6 +80,10 @@ pub struct Flags {
     #[arg(long, env = "STEPWELL_TIME_SCALE", value_name = "TIMES")]
     pub time_scale: Option<f64>,
 
+    /// Where the log events that state machines ask for go beside CloudWatch Logs: stdout, or a file that is appended to
+    #[arg(long, env = "STEPWELL_EXECUTION_LOGS", value_name = "FILE")]
+    pub execution_logs: Option<PathBuf>,
+
     /// What to log, for example info or engine=debug
     #[arg(long, env = "STEPWELL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -98,6 +103,7 @@ pub struct File {
     pub aws: bool,
     pub time_scale: Option<f64>,
     pub log: Option<String>,
+    pub execution_logs: Option<PathBuf>,
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
     #[serde(default)]
@@ -156,12 +162,16 @@ pub struct Settings {
     pub aws: bool,
     pub time_scale: f64,
     pub log: Option<String>,
+    pub execution_logs: Option<PathBuf>,
     pub images: BTreeMap<String, PathBuf>,
     pub functions: BTreeMap<String, FunctionTable>,
 }
 
 /// Slower than the clock is of no use; a million makes eleven days of a second.
 const TIME_SCALES: std::ops::RangeInclusive<f64> = 1.0..=1e6;
+
+/// The name of the standard output where a file is meant.
+pub const STDOUT: &str = "stdout";
 
 /// Read where `--config` says nothing.
 const DEFAULT_FILE: &str = "stepwell.toml";
@@ -214,6 +224,7 @@ impl Flags {
             aws: self.aws || file.aws,
             time_scale,
             log: self.log.clone().or_else(|| file.log.clone()),
+            execution_logs: self.execution_logs.clone().or_else(|| file.execution_logs.clone()),
             images,
             functions,
             file,
@@ -226,9 +237,10 @@ fn read(path: &Path) -> Result<File, Failed> {
     let mut file: File = toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     // Folders in the file are meant from where the file lies.
     let home = path.parent().unwrap_or(Path::new(""));
+    let logs = file.execution_logs.as_mut().filter(|path| *path != STDOUT);
     let functions = file.functions.values_mut().map(|function| &mut function.folder);
-    for folder in file.images.values_mut().chain(&mut file.data).chain(functions) {
-        *folder = home.join(&*folder);
+    for path in file.images.values_mut().chain(&mut file.data).chain(functions).chain(logs) {
+        *path = home.join(&*path);
     }
     Ok(file)
 }

@@ -46,6 +46,7 @@ mod announce;
 mod call;
 mod failure;
 mod job;
+mod logs;
 mod names;
 mod plan;
 mod prepare;
@@ -53,18 +54,20 @@ mod shape;
 mod table;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use asl::Pattern;
 use async_trait::async_trait;
 use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
 use engine::api::ExecutionDescription;
-use engine::port::{Answer, Api, Connector, Followed, Job, TaskRequest, Unreachable};
+use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, TaskRequest, Unreachable};
 use machine::record::Stage;
 use serde_json::{Map, Value};
 
 use call::{Caller, Errand};
 use failure::{Failure, TASK_FAILED};
+pub use logs::LogSink;
+use logs::Streams;
 use plan::Plan;
 use table::{Repeated, Shape};
 
@@ -91,11 +94,13 @@ pub struct ConnectorSettings {
     /// By integration: `sns:publish`, `aws-sdk:sqs:sendMessage`, and `lambda:invoke`, which stands for function ARNs
     /// too.
     pub after_crash: BTreeMap<String, AfterCrash>,
+    /// Where log events of executions go beside CloudWatch Logs.
+    pub log_sink: Option<LogSink>,
 }
 
 impl ConnectorSettings {
     pub fn new(endpoints: Endpoints, credentials: CredentialChain) -> ConnectorSettings {
-        ConnectorSettings { endpoints, credentials, in_flight: IN_FLIGHT, after_crash: BTreeMap::new() }
+        ConnectorSettings { endpoints, credentials, in_flight: IN_FLIGHT, after_crash: BTreeMap::new(), log_sink: None }
     }
 }
 
@@ -103,6 +108,8 @@ impl ConnectorSettings {
 pub struct Connectors {
     caller: Caller,
     after_crash: BTreeMap<String, AfterCrash>,
+    log_sink: Option<Arc<Mutex<LogSink>>>,
+    streams: Streams,
 }
 
 impl Connectors {
@@ -111,7 +118,8 @@ impl Connectors {
     pub fn new(settings: ConnectorSettings) -> Connectors {
         let client = Client::new(settings.endpoints.clone(), settings.credentials);
         let caller = Caller::new(client, settings.endpoints, settings.in_flight.max(1));
-        Connectors { caller, after_crash: settings.after_crash }
+        let log_sink = settings.log_sink.map(|sink| Arc::new(Mutex::new(sink)));
+        Connectors { caller, after_crash: settings.after_crash, log_sink, streams: Streams::default() }
     }
 
     /// Gives it this installation's own API. Only the first one counts; the answer says whether it was that.
@@ -245,6 +253,10 @@ impl Connector for Connectors {
 
     async fn status_changed(&self, account: &str, region: &str, execution: &ExecutionDescription) {
         self.announce(account, region, execution).await
+    }
+
+    async fn deliver_logs(&self, batch: &LogBatch) -> Result<(), Unreachable> {
+        self.deliver(batch).await
     }
 
     async fn start(&self, request: TaskRequest) -> Answer {

@@ -43,6 +43,70 @@ pub struct StateMachine {
     pub tracing: Option<Value>,
     pub encryption: Option<Value>,
     pub tags: Vec<(String, String)>,
+    /// The number of the last version; deleted ones count.
+    #[serde(default)]
+    pub versions: u64,
+    /// Given at creation: the same creation again must say the same.
+    #[serde(default)]
+    pub published: Option<Publish>,
+}
+
+/// A wish to publish a version.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Publish {
+    pub description: Option<String>,
+}
+
+/// A state machine that was created or updated, and the ARN of the version that was published with it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ChangedMachine {
+    pub machine: StateMachine,
+    pub version: Option<Arc<str>>,
+}
+
+/// A state machine as it was when it was published.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Version {
+    pub arn: Arc<str>,
+    pub machine: Arc<StateMachine>,
+    pub number: u64,
+    pub description: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// A name that leads to one or two versions of a state machine.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Alias {
+    pub arn: Arc<str>,
+    pub name: String,
+    pub description: Option<String>,
+    /// One or two, whose weights sum up to 100.
+    pub routes: Vec<Route>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// How many of a hundred starts go to a version.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Route {
+    pub version: Arc<str>,
+    pub weight: u8,
+}
+
+#[derive(Clone, Debug)]
+pub struct CreateAlias {
+    pub name: String,
+    pub description: Option<String>,
+    /// Of one state machine, checked by the caller as [`Alias::routes`] says.
+    pub routes: Vec<Route>,
+}
+
+/// Absent fields stay as they are.
+#[derive(Clone, Debug)]
+pub struct UpdateAlias {
+    pub arn: String,
+    pub description: Option<String>,
+    pub routes: Option<Vec<Route>>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,6 +120,7 @@ pub struct CreateStateMachine {
     pub tracing: Option<Value>,
     pub encryption: Option<Value>,
     pub tags: Vec<(String, String)>,
+    pub publish: Option<Publish>,
 }
 
 /// Absent fields stay as they are.
@@ -67,6 +132,7 @@ pub struct UpdateStateMachine {
     pub logging: Option<Value>,
     pub tracing: Option<Value>,
     pub encryption: Option<Value>,
+    pub publish: Option<Publish>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -123,6 +189,14 @@ pub struct ExecutionDescription {
     pub redrive_count: u32,
     pub definition: [u8; 32],
     pub role: Arc<str>,
+}
+
+/// What an Express execution came to.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExpressExecution {
+    pub description: ExecutionDescription,
+    /// What it held, about: its definition and all that flowed through it.
+    pub bytes: usize,
 }
 
 /// A row of ListExecutions.

@@ -8,8 +8,8 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use asl::{Kind, Pattern, Payload, Resource, Target};
-use machine::record::Stage;
+use asl::{Kind, Pattern, Payload, Program, Resource, Target};
+use machine::record::{DebtKind, Stage};
 use machine::{Body, Effect, Execution, Input, Record, Report, Status, TaskId, Turn, Verdict};
 use store::ExecutionKey;
 use tokio::task::AbortHandle;
@@ -149,6 +149,17 @@ impl Engine {
                 Effect::Finished => self.finish(key, execution),
             }
         }
+        if let (Some(logging), Some(started)) = (&live.logging, &execution.started) {
+            let events = turn.events_up_to(execution.events);
+            self.log_events(
+                logging,
+                &live.program,
+                &started.arn,
+                events.clone(),
+                (&turn.records, *events.start()),
+                Some(key),
+            );
+        }
         self.beats.keep(key, |task| execution.tasks.contains_key(&task));
     }
 
@@ -177,8 +188,14 @@ impl Engine {
             return;
         }
         let Some(waiting) = live.execution.tasks.get(&task) else { return };
-        let Some(mut request) = self.request(live, task, waiting.state, &waiting.parameters, &waiting.credentials)
-        else {
+        let Some(mut request) = self.request(
+            &live.program,
+            &live.execution,
+            task,
+            waiting.state,
+            &waiting.parameters,
+            &waiting.credentials,
+        ) else {
             return;
         };
         match describe::errand(&live.program, waiting) {
@@ -209,17 +226,18 @@ impl Engine {
         self.errands.runs(key, task, number, running.abort_handle());
     }
 
-    fn request(
+    pub(crate) fn request(
         &self,
-        live: &Live,
+        program: &Program,
+        execution: &Execution,
         task: TaskId,
         state: asl::StateId,
         parameters: &Payload,
         credentials: &Option<Payload>,
     ) -> Option<TaskRequest> {
-        let state = live.program.state(state);
+        let state = program.state(state);
         let Kind::Task(asl) = &state.kind else { return None };
-        let started = live.execution.started.as_ref()?;
+        let started = execution.started.as_ref()?;
         let home = arn::Arn::parse(&started.arn).ok()?;
         Some(TaskRequest {
             execution_arn: started.arn.clone(),
@@ -315,7 +333,14 @@ impl Engine {
     /// Pays a debt: stops a job that nobody waits for.
     fn pay(&self, key: ExecutionKey, live: &Live, task: TaskId) {
         let Some(debt) = live.execution.debts.get(&task) else { return };
-        let Some(request) = self.request(live, task, debt.state, &debt.parameters, &debt.credentials) else { return };
+        if let DebtKind::DeliverLogs { since } = debt.kind {
+            return self.log_again(key, live, since);
+        }
+        let Some(request) =
+            self.request(&live.program, &live.execution, task, debt.state, &debt.parameters, &debt.credentials)
+        else {
+            return;
+        };
         let job = Job { request, submitted: debt.submitted.clone() };
         self.errands.abort(key, task, &[Errand::Follow]);
         if debt.submitted.is_some() {

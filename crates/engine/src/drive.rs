@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use machine::codec::Chunk;
-use machine::{Body, Effect, Input, Stamp, Timestamp, Turn, Verdict};
+use machine::{Body, Effect, Input, LogLevel, Stamp, Timestamp, Turn, Verdict};
 use store::{ActivityTaskId, Commit, ExecutionKey, ListingChange, OpenChange, Outcome};
 use tokio::sync::oneshot;
 
@@ -188,6 +188,7 @@ impl Engine {
             beats: &beats,
             listening_since: self.listening_since,
             limits: &self.settings.limits,
+            log: live.logging.as_ref().map_or(LogLevel::Off, |logging| logging.level),
         };
         let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();
         let (program, execution) = (&live.program, &mut live.execution);

@@ -46,6 +46,17 @@ pub enum Error {
     /// Too much waits to be done already; the caller may try again.
     #[error("too much waits already")]
     Throttled,
+    /// The ARN of a version or alias where a state machine's own is meant.
+    #[error("{0} has a version or alias")]
+    QualifiedArn(String),
+    #[error("no resource {0}")]
+    ResourceNotFound(String),
+    /// The text is AWS's.
+    #[error("{0}")]
+    Conflict(String),
+    /// The text is AWS's.
+    #[error("{0}")]
+    ServiceQuotaExceeded(String),
     /// The world is unwell; the caller may try again.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[from] store::Error),

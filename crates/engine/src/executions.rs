@@ -11,14 +11,17 @@ use store::{ExecutionKey, ListOf, ListQuery, Listing, Position};
 use tokio::sync::oneshot;
 
 use crate::api::{
-    ExecutionDescription, ExecutionRow, History, HistoryQuery, MachineStatus, MachineType, Page, StartExecution,
-    StartedExecution, StateMachine,
+    ExecutionDescription, ExecutionRow, History, HistoryQuery, MachineType, Page, StartExecution, StartedExecution,
+    StateMachine,
 };
-use crate::arn::{Arn, execution_arn, split_execution};
+use crate::arn::{Arn, execution_arn, split_execution, split_qualifier};
 use crate::drive::{Driving, Lost};
+use crate::express::{Kept, is_kept_name};
+use crate::logs::Logging;
 use crate::machines::check_name;
 use crate::slots::Live;
 use crate::token::Purpose;
+use crate::versions::Chosen;
 use crate::{Engine, Error, Result, describe, log};
 
 /// When an execution is looked for whose start was not heard to have landed.
@@ -26,13 +29,11 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution> {
-        let machine = self.cached_machine(&request.machine).await?;
-        if machine.status == MachineStatus::Deleting {
-            return Err(Error::StateMachineDeleting(machine.arn.to_string()));
+        let chosen = self.choose(&request.machine).await?;
+        if chosen.machine.machine_type == MachineType::Express {
+            return self.start_express(chosen, request).await;
         }
-        if machine.machine_type == MachineType::Express {
-            return Err(Error::Unsupported("Express executions".into()));
-        }
+        let Chosen { machine, version, alias } = chosen;
         let name = match request.name {
             Some(name) => {
                 check_name(&name)?;
@@ -53,15 +54,15 @@ impl Engine {
             role: machine.role.clone(),
             input: request.input,
             definition: machine.definition,
-            version: None,
-            alias: None,
+            version,
+            alias,
             trace_header: request.trace_header.map(Into::into),
             parent: request.parent,
         };
         // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
         let begun = {
-            let (engine, machine, started) = (self.clone(), machine.clone(), started.clone());
-            tokio::spawn(async move { engine.begin(&machine, started).await })
+            let (engine, logging, started) = (self.clone(), Logging::of(&machine), started.clone());
+            tokio::spawn(async move { engine.begin(logging, started).await })
         };
         let begun = begun.await.unwrap_or_else(|error| Err(Lost::SetAside(Error::Internal(error.to_string()))));
         match begun {
@@ -72,8 +73,8 @@ impl Engine {
     }
 
     /// The first turn of a new execution.
-    async fn begin(&self, machine: &StateMachine, started: Started) -> Result<Timestamp, Lost> {
-        let program = self.programs.get(self, machine.definition).await.map_err(Lost::Other)?;
+    async fn begin(&self, logging: Option<Arc<Logging>>, started: Started) -> Result<Timestamp, Lost> {
+        let program = self.programs.get(self, started.definition).await.map_err(Lost::Other)?;
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
         let key = ExecutionKey { shard: self.fence.shard, number };
         let mut live = Live {
@@ -82,6 +83,7 @@ impl Engine {
             writer: Writer::default(),
             seq: 0,
             open: store::OpenChange::Delete,
+            logging,
         };
         let slot = self.slots.begin(key);
         let driving = Driving::new(self, &slot);
@@ -135,6 +137,9 @@ impl Engine {
         if let Some(description) = self.slots.description(execution).filter(|_| !self.is_superseded()) {
             return Ok(ExecutionDescription::clone(&description));
         }
+        if let Some(kept) = self.kept(execution) {
+            return Ok(kept.description.clone());
+        }
         let listing = self.listing(execution).await?;
         let ends = log::load_ends(self, listing.key).await?;
         describe_ends(&listing, &ends).ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
@@ -158,15 +163,24 @@ impl Engine {
         &self,
         machine: &str,
         status: Option<Status>,
+        redriven: Option<bool>,
         after: Option<String>,
         limit: usize,
     ) -> Result<Page<ExecutionRow>> {
-        self.cached_machine(machine).await?;
-        let query = ListQuery {
-            of: ListOf::Machine(machine.to_owned()),
-            status: status.map(describe::store_status),
-            redriven: None,
+        let (machine_arn, qualifier) = split_qualifier(machine);
+        if let Err(error) = self.cached_machine(machine_arn).await {
+            return Err(match error {
+                Error::StateMachineDoesNotExist(_) => Error::StateMachineDoesNotExist(machine.to_owned()),
+                error => error,
+            });
+        }
+        // Executions are listed by the version or alias that they were started by, also when it is gone.
+        let of = match qualifier {
+            None => ListOf::Machine(machine.to_owned()),
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => ListOf::Version(machine.to_owned()),
+            Some(_) => ListOf::Alias(machine.to_owned()),
         };
+        let query = ListQuery { of, status: status.map(describe::store_status), redriven };
         let after = after.as_deref().and_then(parse_position);
         let page = self.store.list(&query, after, limit).await?;
         let next = page.items.last().filter(|_| page.more).map(|listing| write_position(listing.position()));
@@ -174,6 +188,9 @@ impl Engine {
     }
 
     pub async fn history(&self, query: HistoryQuery) -> Result<History> {
+        if let Some(kept) = self.kept(&query.execution) {
+            return Ok(kept.history(&query, &self.settings.region));
+        }
         let (key, definition) = match self.slots.description(&query.execution) {
             Some(description) => (self.key_of(&query.execution).await?, description.definition),
             None => {
@@ -191,6 +208,34 @@ impl Engine {
 
     pub fn open_page(&self, token: &str) -> Option<String> {
         String::from_utf8(self.tokens.open(Purpose::Page, token)?).ok()
+    }
+
+    /// An Express execution that has ended, by the name that only this installation gives it.
+    fn kept(&self, execution: &str) -> Option<Arc<Kept>> {
+        let now = || self.clock.now();
+        is_kept_name(execution).then(|| self.express.shelf().find(execution, now())).flatten()
+    }
+
+    /// The Express executions of a state machine that are kept, the newest first, after so many.
+    pub fn list_express(&self, machine: &str, after: usize, limit: usize) -> Page<ExecutionRow> {
+        let all = self.express.shelf().of_machine(machine, self.clock.now());
+        let row = |kept: &Arc<Kept>| {
+            let description = &kept.description;
+            ExecutionRow {
+                arn: description.arn.to_string(),
+                name: description.name.to_string(),
+                machine: description.machine.to_string(),
+                version: description.version.as_deref().map(str::to_owned),
+                alias: description.alias.as_deref().map(str::to_owned),
+                status: description.status,
+                started_at: description.started_at,
+                stopped_at: description.stopped_at,
+                redrive_count: 0,
+            }
+        };
+        let items: Vec<_> = all.iter().skip(after).take(limit).map(row).collect();
+        let end = after + items.len();
+        Page { items, next: (end < all.len()).then(|| end.to_string()) }
     }
 
     async fn key_of(&self, execution: &str) -> Result<ExecutionKey> {

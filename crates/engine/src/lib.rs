@@ -16,8 +16,10 @@ mod dispatch;
 mod drive;
 mod error;
 mod executions;
+mod express;
 mod gates;
 mod log;
+mod logs;
 mod machines;
 pub mod port;
 mod programs;
@@ -26,6 +28,7 @@ mod settings;
 mod slots;
 mod timers;
 mod token;
+mod versions;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
@@ -43,20 +46,24 @@ pub use clock::{Chance, Clock, SystemChance, SystemClock};
 pub use error::{Error, Result, Unwell};
 pub use machines::check_name;
 pub use retention::Retention;
-pub use settings::Settings;
+pub use settings::{ExpressSettings, Quotas, Settings};
 #[cfg(feature = "hostile")]
 pub use token::hostile;
+pub use versions::INITIAL_REVISION;
 
 use crate::activities::Activities;
 use crate::beats::Beats;
 use crate::dispatch::Errands;
+use crate::express::Express;
 use crate::gates::Gates;
+use crate::logs::Logs;
 use crate::machines::CachedMachine;
 use crate::port::Connector;
 use crate::programs::Programs;
 use crate::slots::Slots;
 use crate::timers::Timers;
 use crate::token::Tokens;
+use crate::versions::NamedCache;
 
 /// The embedded store has one shard.
 const SHARD: u16 = 0;
@@ -92,6 +99,7 @@ pub struct Shared {
     tokens: Tokens,
     programs: Programs,
     machines: Mutex<LruCache<Arc<str>, CachedMachine>>,
+    named: NamedCache,
     deleting: Mutex<HashSet<Arc<str>>>,
     slots: Slots,
     timers: Timers,
@@ -99,6 +107,8 @@ pub struct Shared {
     activities: Activities,
     errands: Errands,
     gates: Gates,
+    express: Express,
+    logs: Logs,
     starts: Semaphore,
     wakes: Arc<Semaphore>,
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
@@ -143,6 +153,7 @@ impl Engine {
             tokens: Tokens::new(&key),
             programs: Programs::new(settings.programs),
             machines: Mutex::new(LruCache::new(CACHED_MACHINES)),
+            named: NamedCache::default(),
             deleting: Mutex::default(),
             slots: Slots::new(settings.resident, settings.mailbox),
             timers: Timers::default(),
@@ -150,6 +161,8 @@ impl Engine {
             activities: Activities::default(),
             errands: Errands::default(),
             gates: Gates::new(settings.dispatch),
+            express: Express::new(&settings),
+            logs: Logs::default(),
             starts: Semaphore::new(settings.starts),
             wakes: Arc::new(Semaphore::new(LOADS)),
             watchers: Mutex::default(),
@@ -172,6 +185,8 @@ impl Engine {
             let housekeeper = engine.clone();
             tokio::spawn(async move { housekeeper.keep_house().await });
         }
+        let express = engine.clone();
+        tokio::spawn(async move { express.recover_express().await });
         Ok(engine)
     }
 
@@ -271,6 +286,14 @@ impl Engine {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
+        }
+    }
+
+    /// Runs the Express executions again that had not ended when the process did.
+    async fn recover_express(&self) {
+        while let Err(error) = self.run_express_again().await {
+            tracing::error!(%error, "Express executions that were running cannot be run again yet");
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 

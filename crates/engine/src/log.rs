@@ -31,7 +31,8 @@ pub(crate) async fn load(engine: &Engine, key: ExecutionKey) -> Result<Option<Li
     };
     let program = engine.programs.get(engine, started.definition).await?;
     let writer = reader.into_writer();
-    Ok(Some(Live { execution, program, writer, seq, open: store::OpenChange::Keep }))
+    let logging = engine.logging_of(started).await;
+    Ok(Some(Live { execution, program, writer, seq, open: store::OpenChange::Keep, logging }))
 }
 
 /// What a task was asked, from the chunk that scheduled it.
@@ -47,6 +48,14 @@ pub(crate) async fn task_input(engine: &Engine, key: ExecutionKey, task: TaskId)
         }
     }
     Ok(None)
+}
+
+/// The records of the chunks that hold a range of events, and the number of their first event.
+pub(crate) async fn events(engine: &Engine, key: ExecutionKey, first: u64, last: u64) -> Result<(Vec<Record>, u64)> {
+    let range = EventRange { first, last, newest_first: false, max_bytes: usize::MAX };
+    let chunks = engine.store.load_events(key, range).await?;
+    let records = resolve(engine, key, &chunks).await?;
+    Ok((records.concat(), chunks.first().map_or(first, |stored| stored.chunk.first_event)))
 }
 
 /// The first and the last records of an execution, which tell all that DescribeExecution shows.

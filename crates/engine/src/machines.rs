@@ -10,12 +10,16 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::{Changed, Expect, Item, ItemChange, ItemKind, Put};
 
-use crate::api::{Activity, CreateStateMachine, MachineStatus, MachineType, Page, StateMachine, UpdateStateMachine};
+use crate::api::{
+    Activity, ChangedMachine, CreateStateMachine, MachineStatus, MachineType, Page, Publish, StateMachine,
+    UpdateStateMachine, Version,
+};
 use crate::arn::{Arn, arn, split_qualifier};
+use crate::versions::{changed_too_often, unqualified};
 use crate::{Engine, Error, Result, programs};
 
 /// How often a change is tried again when another one came between.
-const CHANGE_ATTEMPTS: usize = 8;
+pub(crate) const CHANGE_ATTEMPTS: usize = 8;
 
 /// The scope of the markers of machines that are being deleted.
 const DELETING: &str = "deleting";
@@ -32,31 +36,13 @@ pub(crate) struct CachedMachine {
     machine: Option<Arc<StateMachine>>,
 }
 
-/// Held while a change is written: where it is not heard what came of it, the next one who asks reads it anew.
-struct Unsure<'a> {
-    engine: &'a Engine,
-    machine: &'a str,
-}
-
-impl Unsure<'_> {
-    fn landed(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Unsure<'_> {
-    fn drop(&mut self) {
-        self.engine.machines.lock().expect("no panic while held").pop(self.machine);
-    }
-}
-
 impl Engine {
     /// Idempotent: the same parameters again give the same machine.
-    pub async fn create_state_machine(&self, request: CreateStateMachine) -> Result<StateMachine> {
+    pub async fn create_state_machine(&self, request: CreateStateMachine) -> Result<ChangedMachine> {
         check_name(&request.name)?;
         let definition = self.compile(&request.definition, request.machine_type)?;
         let now = self.clock.now();
-        let machine = StateMachine {
+        let mut machine = StateMachine {
             arn: arn(&self.settings.region, &request.account, "stateMachine", &request.name).into(),
             name: request.name,
             machine_type: request.machine_type,
@@ -70,12 +56,21 @@ impl Engine {
             tracing: request.tracing,
             encryption: request.encryption,
             tags: request.tags,
+            versions: 0,
+            published: request.publish.clone(),
         };
-        let item = self.machine_item(&machine)?;
-        match self.store.put_item(item, Expect::Absent, vec![(definition, request.definition)]).await? {
-            Put::Done { revision } => drop(self.cache_machine(revision, &machine)),
-            Put::Conflict(None) => return Err(Error::Internal("an item conflicts with nothing".into())),
-            Put::Conflict(Some((existing, _))) => {
+        let version = request.publish.map(|publish| Version::next(&mut machine, &publish, now, None));
+        let mut changes = vec![ItemChange::Put { item: self.machine_item(&machine)?, expect: Expect::Absent }];
+        changes.extend(version.as_ref().map(Version::change).transpose()?);
+        match self.store.change_items(changes, vec![(definition, request.definition)]).await? {
+            Changed::Done(revisions) => {
+                self.named.forget();
+                self.cache_machine(revisions.first().copied().unwrap_or_default(), &machine);
+            }
+            Changed::Conflict { existing: None, .. } => {
+                return Err(Error::Internal("an item conflicts with nothing".into()));
+            }
+            Changed::Conflict { existing: Some((existing, _)), .. } => {
                 let existing: StateMachine = decode(&existing.body)?;
                 if existing.status == MachineStatus::Deleting {
                     return Err(Error::StateMachineDeleting(existing.arn.to_string()));
@@ -84,19 +79,21 @@ impl Engine {
                     && existing.machine_type == machine.machine_type
                     && existing.logging == machine.logging
                     && existing.tracing == machine.tracing
-                    && existing.encryption == machine.encryption;
+                    && existing.encryption == machine.encryption
+                    && existing.published == machine.published;
                 // AWS compares neither role nor tags: with other ones it is the same machine.
-                return if same {
-                    Ok(existing)
-                } else {
-                    Err(Error::StateMachineAlreadyExists(existing.arn.to_string()))
-                };
+                if !same {
+                    return Err(Error::StateMachineAlreadyExists(existing.arn.to_string()));
+                }
+                let version = existing.published.as_ref().map(|_| format!("{}:1", existing.arn).into());
+                return Ok(ChangedMachine { machine: existing, version });
             }
         }
-        Ok(machine)
+        Ok(ChangedMachine { machine, version: version.map(|version| version.arn) })
     }
 
-    pub async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<StateMachine> {
+    pub async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<ChangedMachine> {
+        unqualified(&request.arn)?;
         let mut definitions = Vec::new();
         let machine_type = self.state_machine(&request.arn).await?.machine_type;
         let definition = match &request.definition {
@@ -127,13 +124,21 @@ impl Engine {
             }
             machine.updated_at = self.clock.now();
         };
-        self.change_machine(&request.arn, definitions, change).await
+        self.change_machine(&request.arn, definitions, request.publish.as_ref(), change).await
     }
 
-    /// By its ARN; a version's or alias's qualifier names nothing yet.
+    /// By its own ARN.
     pub async fn state_machine(&self, machine: &str) -> Result<StateMachine> {
         let machine = self.cached_machine(machine).await?;
         Ok(StateMachine::clone(&machine))
+    }
+
+    /// Of the machine that an ARN leads to, with or without a version or alias behind it.
+    pub async fn type_of(&self, machine: &str) -> Result<MachineType> {
+        match self.cached_machine(split_qualifier(machine).0).await {
+            Err(Error::StateMachineDoesNotExist(_)) => Err(Error::StateMachineDoesNotExist(machine.to_owned())),
+            found => Ok(found?.machine_type),
+        }
     }
 
     pub(crate) async fn cached_machine(&self, machine: &str) -> Result<Arc<StateMachine>> {
@@ -173,28 +178,68 @@ impl Engine {
         Ok((revision, decode(&item.body)?))
     }
 
+    /// A machine as the store has it, and the revision under which a change of it is to be written.
+    pub(crate) async fn machine_to_change(&self, machine: &str) -> Result<(u64, StateMachine)> {
+        let (revision, current) = self.stored_machine(machine).await?;
+        if current.status == MachineStatus::Deleting {
+            return Err(Error::StateMachineDeleting(machine.to_owned()));
+        }
+        Ok((revision, current))
+    }
+
     async fn change_machine(
         &self,
         machine: &str,
         definitions: Vec<([u8; 32], String)>,
+        publish: Option<&Publish>,
         change: impl Fn(&mut StateMachine),
-    ) -> Result<StateMachine> {
+    ) -> Result<ChangedMachine> {
         for _ in 0..CHANGE_ATTEMPTS {
-            let (revision, mut current) = self.stored_machine(machine).await?;
-            if current.status == MachineStatus::Deleting {
-                return Err(Error::StateMachineDeleting(machine.to_owned()));
-            }
+            let (revision, mut current) = self.machine_to_change(machine).await?;
             change(&mut current);
-            let item = self.machine_item(&current)?;
-            let unsure = Unsure { engine: self, machine };
-            let put = self.store.put_item(item, Expect::Revision(revision), definitions.clone()).await?;
-            if let Put::Done { revision } = put {
-                unsure.landed();
-                self.cache_machine(revision, &current);
-                return Ok(current);
+            let (mut version, mut more) = (None, Vec::new());
+            if let Some(publish) = publish {
+                let (published, new) = self.version_of(&mut current, publish).await?;
+                version = Some(published.arn);
+                more.extend(new);
+            }
+            if self.write_machine(revision, &current, more, definitions.clone()).await? {
+                return Ok(ChangedMachine { machine: current, version });
             }
         }
-        Err(Error::Internal(format!("{machine} is changed too often at once")))
+        Err(changed_too_often(machine))
+    }
+
+    /// Writes a machine that was read under a revision, and what goes with it, all or nothing; false where another
+    /// change came between. A caller who goes away does not keep it from being known what was written.
+    pub(crate) async fn write_machine(
+        &self,
+        revision: u64,
+        machine: &StateMachine,
+        more: Vec<ItemChange>,
+        definitions: Vec<([u8; 32], String)>,
+    ) -> Result<bool> {
+        let mut changes =
+            vec![ItemChange::Put { item: self.machine_item(machine)?, expect: Expect::Revision(revision) }];
+        changes.extend(more);
+        let (engine, machine) = (self.clone(), machine.clone());
+        let write = async move {
+            let changed = engine.store.change_items(changes, definitions).await;
+            engine.named.forget();
+            match changed {
+                Ok(Changed::Done(revisions)) => {
+                    engine.cache_machine(revisions.first().copied().unwrap_or(revision), &machine);
+                    Ok(true)
+                }
+                Ok(Changed::Conflict { .. }) => Ok(false),
+                Err(error) => {
+                    // It may have landed: the next one who asks reads it anew.
+                    engine.machines.lock().expect("no panic while held").pop(&machine.arn);
+                    Err(error.into())
+                }
+            }
+        };
+        tokio::spawn(write).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
     fn machine_item(&self, machine: &StateMachine) -> Result<Item> {
@@ -234,28 +279,21 @@ impl Engine {
     /// Gone at once where nothing runs; otherwise it is `DELETING` until its last execution ends. Deleting what is not
     /// there is no mistake.
     pub async fn delete_state_machine(&self, machine: &str) -> Result<()> {
-        Arn::of_kind(machine, &["stateMachine"])?;
+        unqualified(machine)?;
         for _ in 0..CHANGE_ATTEMPTS {
             let (revision, mut current) = match self.stored_machine(machine).await {
                 Err(Error::StateMachineDoesNotExist(_)) => return Ok(()),
                 found => found?,
             };
             current.status = MachineStatus::Deleting;
-            let item = self.machine_item(&current)?;
-            let changes = vec![
-                ItemChange::Put { item, expect: Expect::Revision(revision) },
-                ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any },
-            ];
-            let unsure = Unsure { engine: self, machine };
-            if let Changed::Done(revisions) = self.store.change_items(changes, Vec::new()).await? {
-                unsure.landed();
-                self.cache_machine(revisions.first().copied().unwrap_or(revision), &current);
+            let marker = ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any };
+            if self.write_machine(revision, &current, vec![marker], Vec::new()).await? {
                 self.deleting.lock().expect("no panic while held").insert(current.arn.clone());
                 self.delete_when_idle(machine).await;
                 return Ok(());
             }
         }
-        Err(Error::Internal(format!("{machine} is changed too often at once")))
+        Err(changed_too_often(machine))
     }
 
     /// Takes a machine that is `DELETING` away when nothing runs any more; later, where the store is unwell.
@@ -291,11 +329,14 @@ impl Engine {
                 ItemChange::Delete { kind, scope, name, expect }
             };
             let place = scope(parsed.account, parsed.region);
-            let changes = vec![
+            let mut changes = vec![
                 gone(ItemKind::Machine, place, &found.name, Expect::Revision(revision)),
                 gone(ItemKind::Setting, DELETING.into(), machine, Expect::Any),
             ];
-            if let Changed::Done(_) = self.store.change_items(changes, Vec::new()).await? {
+            changes.extend(self.qualifiers_of(machine).await?);
+            let changed = self.store.change_items(changes, Vec::new()).await;
+            self.named.forget();
+            if let Changed::Done(_) = changed? {
                 self.cache(machine, CachedMachine { revision, machine: None });
             }
         }
@@ -392,7 +433,7 @@ impl Engine {
             tags.extend(add.iter().cloned());
         };
         if Arn::of_kind(resource, &["stateMachine", "activity"])?.kind == "stateMachine" {
-            self.change_machine(resource, Vec::new(), |machine| change(&mut machine.tags)).await?;
+            self.change_machine(resource, Vec::new(), None, |machine| change(&mut machine.tags)).await?;
             return Ok(());
         }
         let mut activity = self.activity(resource).await?;
@@ -447,10 +488,10 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
+pub(crate) fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|e| Error::Internal(e.to_string()))
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|e| Error::Internal(format!("an item of the catalogue: {e}")))
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use asl::{Payload, Resource};
 use async_trait::async_trait;
+use machine::Timestamp;
 use machine::record::Stage;
 use serde_json::Value;
 
@@ -85,6 +86,11 @@ pub trait Connector: Send + Sync {
     /// Stops a job that nobody waits for any more. A job that is gone is a job that has stopped.
     async fn cancel(&self, job: &Job) -> Result<(), Unreachable>;
 
+    /// Delivers log events. What cannot be delivered ever counts as delivered.
+    async fn deliver_logs(&self, _batch: &LogBatch) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
     /// Whether anybody wants to hear of status changes.
     fn listens(&self) -> bool {
         false
@@ -92,6 +98,26 @@ pub trait Connector: Send + Sync {
 
     /// An execution has started, or is over; told after it is durable, on a best-effort basis.
     async fn status_changed(&self, _account: &str, _region: &str, _execution: &ExecutionDescription) {}
+}
+
+/// A line of a state machine's log.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogEvent {
+    pub at: Timestamp,
+    /// A JSON object in the form of AWS's log events.
+    pub text: String,
+}
+
+/// Lines for one log group, in the order in which they happened.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogBatch {
+    pub account: Arc<str>,
+    pub region: Arc<str>,
+    /// The state machine's ARN.
+    pub machine: Arc<str>,
+    /// The log group's ARN, as the loggingConfiguration has it.
+    pub group: Arc<str>,
+    pub events: Vec<LogEvent>,
 }
 
 /// An AWS exception as an API call answers it.

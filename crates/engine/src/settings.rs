@@ -33,6 +33,47 @@ pub struct Settings {
     pub retention: Retention,
     /// Timers within this time are kept in memory, later ones are found in the store when they come near.
     pub timer_horizon: Duration,
+    pub quotas: Quotas,
+    pub express: ExpressSettings,
+}
+
+/// Express executions: how many run at once, and how many are kept after their end for people to look at.
+#[derive(Clone, Debug)]
+pub struct ExpressSettings {
+    pub running: usize,
+    pub kept: usize,
+    /// Of all that are kept.
+    pub kept_bytes: usize,
+    pub kept_for: Duration,
+    /// Of one execution.
+    pub kept_records: usize,
+}
+
+impl Default for ExpressSettings {
+    fn default() -> ExpressSettings {
+        ExpressSettings {
+            running: 20_000,
+            kept: 1_000,
+            kept_bytes: 64 << 20,
+            kept_for: Duration::from_secs(60 * 60),
+            kept_records: 25_000,
+        }
+    }
+}
+
+/// How many of a thing there may be, as AWS has it.
+#[derive(Clone, Debug)]
+pub struct Quotas {
+    /// Versions of one state machine.
+    pub versions: usize,
+    /// Aliases of one state machine.
+    pub aliases: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Quotas {
+        Quotas { versions: 1_000, aliases: 100 }
+    }
 }
 
 impl Default for Settings {
@@ -51,6 +92,8 @@ impl Default for Settings {
             pollers: 1_000,
             retention: Retention::default(),
             timer_horizon: Duration::from_secs(600),
+            quotas: Quotas::default(),
+            express: ExpressSettings::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::Result;
 use crate::api::ExecutionDescription;
+use crate::logs::Logging;
 
 /// Something for an execution, and who wants to know what came of it.
 pub(crate) struct Mail {
@@ -32,6 +33,8 @@ pub(crate) struct Live {
     pub seq: u32,
     /// As the store's `open` row says it.
     pub open: store::OpenChange,
+    /// What its state machine wants logged.
+    pub logging: Option<Arc<Logging>>,
 }
 
 pub(crate) struct Slot {

@@ -85,8 +85,9 @@ impl House {
             tracing: None,
             encryption: None,
             tags: Vec::new(),
+            publish: None,
         };
-        self.engine.create_state_machine(request).await.unwrap()
+        self.engine.create_state_machine(request).await.unwrap().machine
     }
 
     /// A machine of one job that is submitted like this.
@@ -339,7 +340,7 @@ async fn a_caller_who_goes_away_leaves_no_execution_without_a_driver() {
         drop(starting);
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let running = house.engine.list_executions(&machine.arn, Some(Status::Running), None, 100).await.unwrap();
+    let running = house.engine.list_executions(&machine.arn, Some(Status::Running), None, None, 100).await.unwrap();
     assert_eq!(running.items.len(), 0, "what has started also ends");
 }
 

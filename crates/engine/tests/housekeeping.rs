@@ -82,8 +82,9 @@ impl House {
             tracing: None,
             encryption: None,
             tags: Vec::new(),
+            publish: None,
         };
-        self.engine.create_state_machine(request).await.unwrap().arn.to_string()
+        self.engine.create_state_machine(request).await.unwrap().machine.arn.to_string()
     }
 
     async fn start(&self, machine: &str, name: &str, input: &str) -> Result<Arc<str>, Error> {
@@ -98,7 +99,7 @@ impl House {
     }
 
     async fn listed(&self, machine: &str) -> Vec<String> {
-        let page = self.engine.list_executions(machine, None, None, 1000).await.unwrap();
+        let page = self.engine.list_executions(machine, None, None, None, 1000).await.unwrap();
         page.items.into_iter().map(|row| row.name).collect()
     }
 

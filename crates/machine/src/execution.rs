@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use asl::{Payload, Program, StateId, Transition};
 
+use crate::Failure;
+use crate::limits::{self, Limits};
 use crate::record::{Body, DebtKind, EventId, FrameId, Record, Started, TaskId, Timestamp};
 use crate::states::map::Settled;
-use crate::{Failure, limits};
 
 /// Where an execution stands; the log tells all of it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -196,8 +197,9 @@ impl Execution {
     }
 
     /// The machine's own time limit.
-    pub fn deadline(&self, program: &Program) -> Option<Timestamp> {
-        let seconds = program.timeout_seconds?.min(limits::LONGEST_SECONDS);
+    pub fn deadline(&self, program: &Program, limits: &Limits) -> Option<Timestamp> {
+        let seconds = program.timeout_seconds.into_iter().chain(limits.execution_seconds).min()?;
+        let seconds = seconds.min(limits::LONGEST_SECONDS);
         Some(self.started_at.saturating_add(seconds as i64 * 1000))
     }
 
@@ -377,6 +379,12 @@ impl Execution {
     }
 
     fn incur(&mut self, task: TaskId, kind: DebtKind) {
+        if let DebtKind::DeliverLogs { .. } = kind {
+            let nothing = Payload::empty_object();
+            let debt = Debt { kind, state: StateId(0), parameters: nothing, credentials: None, submitted: None };
+            self.debts.insert(task, debt);
+            return;
+        }
         if let Some(t) = self.tasks.remove(&task) {
             let debt = Debt {
                 kind,

@@ -55,6 +55,25 @@ pub fn shown(view: View, event: Event) -> Option<Value> {
     Some(event.into())
 }
 
+/// The same as a line of the state machine's log: in snake_case, and every number a text (recorded).
+pub fn log_event(view: View, event: Event, execution: &str) -> Option<Value> {
+    let Event { id, record, assigned } = event;
+    let (kind, details) = describe(view, record, assigned)?;
+    let mut details = details.map(|(_, details)| details).unwrap_or_default();
+    if !view.data {
+        details.shift_remove("parameters");
+    }
+    Some(json!({
+        "id": id.to_string(),
+        "type": kind,
+        "details": details,
+        "previous_event_id": record.previous.to_string(),
+        "event_timestamp": record.at.to_string(),
+        "execution_arn": execution,
+        "redrive_count": "0",
+    }))
+}
+
 /// A time as the API writes it: seconds since 1970 with milliseconds.
 pub fn seconds(at: i64) -> Value {
     json!(at as f64 / 1000.0)

@@ -21,6 +21,8 @@ pub struct Limits {
     /// How many times as fast as the clock Wait states and the pauses before retries go by: 1, unless a workflow is being
     /// tested. Timeouts and heartbeats are not hurried, because what they watch is not; nor is any time that is written.
     pub time_scale: f64,
+    /// How long an execution may run, beside what its definition says, in seconds; Express: five minutes.
+    pub execution_seconds: Option<u64>,
     /// Records that one turn may write before others have their turn.
     pub turn_records: usize,
     /// What the expressions that one turn evaluates may weigh before others have their turn: see [`asl::State::work`].
@@ -46,6 +48,7 @@ impl Default for Limits {
             inline_concurrency: 40,
             wait_seconds: 2_147_483_647,
             time_scale: 1.0,
+            execution_seconds: None,
             turn_records: 10_000,
             turn_work: 500,
             turn_bytes: 16 << 20,

@@ -162,7 +162,12 @@ pub enum Stage {
 pub enum DebtKind {
     /// A job or child execution that nobody waits for any more is to be stopped.
     CancelTask,
+    /// Events from this one on are to be delivered to the state machine's log. No task has the number of this debt, 0.
+    DeliverLogs { since: EventId },
 }
+
+/// Under which number the delivery of log events is owed: the first event is 1.
+pub const LOGS: TaskId = 0;
 
 /// All that an execution is given at its start, and never changes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

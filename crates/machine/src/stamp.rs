@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::limits::Limits;
+use crate::log_level::LogLevel;
 use crate::record::{EventId, TaskId, Timestamp};
 
 pub struct Stamp<'a> {
@@ -19,6 +20,8 @@ pub struct Stamp<'a> {
     /// failed one period late but never early.
     pub listening_since: Timestamp,
     pub limits: &'a Limits,
+    /// Which events must not be lost on their way to the state machine's log: they are owed.
+    pub log: LogLevel,
 }
 
 /// Chance, keyed by where it is needed: the same seed, event, place and count give the same number.

@@ -5,6 +5,7 @@
 //! kept between turns: what a turn leaves behind is its records, and what must be done for them its effects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use asl::eval::QueryError;
@@ -12,7 +13,8 @@ use asl::{Kind, Pattern, Payload, Program, StateId, Target};
 
 use crate::execution::{Execution, Phase};
 use crate::failure::{self, Failure};
-use crate::record::{Body, DebtKind, EventId, FrameId, Record, Stage, Started, TaskId, Timestamp};
+use crate::log_level::LogLevel;
+use crate::record::{Body, DebtKind, EventId, FrameId, LOGS, Record, Stage, Started, TaskId, Timestamp};
 use crate::scene::Scene;
 use crate::stamp::Stamp;
 use crate::states::{self, Exit, Fault, Flow};
@@ -35,6 +37,10 @@ pub enum Input {
     /// The debt of this task is paid.
     Settled {
         task: TaskId,
+    },
+    /// The log events up to this one have come to their destination.
+    LogsDelivered {
+        up_to: EventId,
     },
     /// Nothing new: time has gone on, or the last turn's budget was used up.
     Continue,
@@ -97,6 +103,14 @@ pub struct Turn {
     pub more: bool,
 }
 
+impl Turn {
+    /// The numbers of its events, of which this is the last.
+    pub fn events_up_to(&self, last: EventId) -> RangeInclusive<EventId> {
+        let events = self.records.iter().filter(|record| record.body.is_event()).count() as u64;
+        last + 1 - events..=last
+    }
+}
+
 impl Execution {
     /// Decides what follows from the inputs and from the time, and applies it.
     pub fn turn(&mut self, program: &Program, inputs: Vec<Input>, stamp: &Stamp) -> Turn {
@@ -118,6 +132,7 @@ impl Execution {
         if let Err(halt) = all {
             walk.halt(halt);
         }
+        walk.owe_logs();
         walk.turn
     }
 
@@ -131,7 +146,7 @@ impl Execution {
             _ => None,
         });
         let tasks = self.tasks.keys().filter_map(|task| self.task_due(*task, stamp, false).map(|(at, _)| at));
-        frames.chain(tasks).chain(self.deadline(program)).min()
+        frames.chain(tasks).chain(self.deadline(program, stamp.limits)).min()
     }
 
     /// When a task times out, and whether it is for a missed heartbeat. `heard` where a heartbeat has just come.
@@ -201,6 +216,18 @@ impl<'a> Walk<'a> {
         self.execution.events
     }
 
+    /// Owes what of this turn is to be logged, unless earlier events are owed already.
+    fn owe_logs(&mut self) {
+        let is_logged =
+            |record: &Record| record.body.is_event() && LogLevel::of(self.program, record) <= self.stamp.log;
+        let is_owed = self.execution.debts.contains_key(&LOGS);
+        if self.stamp.log == LogLevel::Off || is_owed || !self.turn.records.iter().any(is_logged) {
+            return;
+        }
+        let since = *self.turn.events_up_to(self.execution.events).start();
+        self.write(FrameId::ROOT, 0, Body::DebtIncurred { task: LOGS, kind: DebtKind::DeliverLogs { since } });
+    }
+
     pub fn scene(&self, frame: FrameId) -> Scene<'_> {
         Scene::new(self.execution, self.program, self.stamp, frame)
     }
@@ -261,7 +288,13 @@ impl<'a> Walk<'a> {
             Input::Settled { task } if self.execution.debts.contains_key(&task) => {
                 self.write(FrameId::ROOT, 0, Body::Settled { task });
             }
-            Input::Settled { .. } | Input::Continue => {}
+            // What was logged since then is still owed.
+            Input::LogsDelivered { up_to }
+                if up_to == self.execution.events && self.execution.debts.contains_key(&LOGS) =>
+            {
+                self.write(FrameId::ROOT, 0, Body::Settled { task: LOGS });
+            }
+            Input::Settled { .. } | Input::LogsDelivered { .. } | Input::Continue => {}
         }
         Ok(Verdict::Done)
     }
@@ -305,7 +338,7 @@ impl<'a> Walk<'a> {
         if self.execution.is_over() || self.execution.started.is_none() {
             return Ok(());
         }
-        if self.execution.deadline(self.program).is_some_and(|at| at <= self.stamp.at) {
+        if self.execution.deadline(self.program, self.stamp.limits).is_some_and(|at| at <= self.stamp.at) {
             self.end(FrameId::ROOT, 0, Body::ExecutionTimedOut(Failure::timeout()));
             return Ok(());
         }

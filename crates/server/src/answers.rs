@@ -26,6 +26,8 @@ pub struct Empty {}
 pub struct StateMachineCreated {
     pub state_machine_arn: Arc<str>,
     pub creation_date: Seconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_machine_version_arn: Option<Arc<str>>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +36,63 @@ pub struct StateMachineUpdated {
     pub update_date: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_machine_version_arn: Option<Arc<str>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionPublished {
+    pub creation_date: Seconds,
+    pub state_machine_version_arn: Arc<str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VersionList {
+    pub state_machine_versions: Vec<VersionPublished>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasCreated {
+    pub creation_date: Seconds,
+    pub state_machine_alias_arn: Arc<str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasUpdated {
+    pub update_date: Seconds,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasDescription {
+    pub state_machine_alias_arn: Arc<str>,
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    pub routing_configuration: Vec<RoutingConfigurationItem>,
+    pub creation_date: Seconds,
+    pub update_date: Seconds,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutingConfigurationItem {
+    pub state_machine_version_arn: Arc<str>,
+    pub weight: u8,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AliasList {
+    pub state_machine_aliases: Vec<AliasCreated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
 }
 
 /// The variables that states read, by the states' names.
@@ -53,6 +112,9 @@ pub struct StateMachineDescription {
     pub tracing_configuration: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision_id: Option<String>,
+    /// Of a version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encryption_configuration: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +221,38 @@ pub struct ExecutionDescribed<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncExecution<'a> {
+    pub execution_arn: &'a str,
+    pub state_machine_arn: &'a str,
+    pub name: &'a str,
+    pub start_date: Seconds,
+    pub stop_date: Seconds,
+    pub status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<&'a str>,
+    pub input_details: DataDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<&'a str>,
+    pub output_details: DataDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_header: Option<&'a str>,
+    pub billing_details: BillingDetails,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BillingDetails {
+    #[serde(rename = "billedMemoryUsedInMB")]
+    pub billed_memory_used_in_mb: usize,
+    pub billed_duration_in_milliseconds: u64,
+}
+
+#[derive(Serialize)]
 pub struct DataDetails {
     pub included: bool,
 }
@@ -237,6 +331,12 @@ pub struct ActivityTask {
     pub task_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Arc<str>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MapRunList {
+    pub map_runs: [Empty; 0],
 }
 
 #[derive(Serialize)]

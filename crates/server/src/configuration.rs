@@ -17,9 +17,6 @@ pub fn logging(configuration: &LoggingConfiguration<'_>) -> Result<Value, Except
         const MESSAGE: &str = "Invalid Logging Configuration: Must specify exactly one Log Destination.";
         return Err(Exception::new("InvalidLoggingConfiguration", MESSAGE));
     }
-    if level != "OFF" {
-        tracing::warn!(level, "a state machine wants logs: its configuration is kept, but no logs are delivered yet");
-    }
     let mut shown = Map::new();
     shown.insert("level".into(), level.into());
     shown.insert("includeExecutionData".into(), is_set(configuration.include_execution_data).into());
@@ -39,18 +36,26 @@ pub fn tracing(configuration: &TracingConfiguration) -> Value {
     json!({"enabled": enabled})
 }
 
-/// A customer's key is refused: to accept it would promise that data is encrypted with it.
+/// How long a data key is used again where the caller does not say, in seconds. AWS: 300.
+const REUSE_SECONDS: i64 = 300;
+
+/// Checked and shown again; whoever names a key of their own is told in the server's log that nothing is encrypted
+/// with it here.
 pub fn encryption(configuration: &EncryptionConfiguration<'_>) -> Result<Value, Exception> {
-    if given(&configuration.r#type) != "AWS_OWNED_KEY" {
-        return Err(Exception::unsupported("encryption with a customer managed key"));
+    let wrong = |message| Err(Exception::new("InvalidEncryptionConfiguration", message));
+    let seconds = configuration.kms_data_key_reuse_period_seconds.map(|Integer(seconds)| seconds);
+    match (given(&configuration.r#type), configuration.kms_key_id.as_deref()) {
+        ("AWS_OWNED_KEY", None) if seconds.is_none() => Ok(owned_key()),
+        ("AWS_OWNED_KEY", _) => {
+            wrong("Invalid Encryption Configuration: an AWS owned key has no key id and no reuse period")
+        }
+        (_, None) => wrong("Invalid Encryption Configuration: a customer managed key must be named by its kmsKeyId"),
+        (own, Some(key)) => {
+            tracing::warn!("a customer managed key is kept and shown, but data here is not encrypted with it");
+            let seconds = seconds.unwrap_or(REUSE_SECONDS);
+            Ok(json!({"type": own, "kmsKeyId": key, "kmsDataKeyReusePeriodSeconds": seconds}))
+        }
     }
-    if configuration.kms_key_id.is_some() || configuration.kms_data_key_reuse_period_seconds.is_some() {
-        let seconds = configuration.kms_data_key_reuse_period_seconds.map(|Integer(seconds)| seconds);
-        tracing::debug!(?seconds, "an AWS owned key has no id and no reuse period");
-        const MESSAGE: &str = "Invalid Encryption Configuration: an AWS owned key has no key id and no reuse period";
-        return Err(Exception::new("InvalidEncryptionConfiguration", MESSAGE));
-    }
-    Ok(owned_key())
 }
 
 pub fn owned_key() -> Value {

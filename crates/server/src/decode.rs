@@ -21,6 +21,10 @@ pub struct Text<'a>(Cow<'a, str>);
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Integer(pub i64);
 
+/// A number with what comes after the point.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Number(pub f64);
+
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Flag(pub bool);
 
@@ -99,6 +103,14 @@ impl Scalar<'_> for Integer {
     }
 }
 
+impl Scalar<'_> for Number {
+    const NAME: &'static str = "Float";
+
+    fn of_number(number: f64) -> Option<Number> {
+        Some(Number(number))
+    }
+}
+
 impl Scalar<'_> for Flag {
     const NAME: &'static str = "Boolean";
 
@@ -169,6 +181,12 @@ impl<'de> Deserialize<'de> for Integer {
     }
 }
 
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Number, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor(PhantomData))
+    }
+}
+
 impl<'de> Deserialize<'de> for Flag {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Flag, D::Error> {
         deserializer.deserialize_any(ScalarVisitor(PhantomData))
@@ -177,16 +195,38 @@ impl<'de> Deserialize<'de> for Flag {
 
 impl Member for Text<'_> {
     fn check(&self, path: &Path, shape: &Shape, found: &mut Violations) {
-        str::check(self, path, shape, found);
+        shape.check_text(self, path, found);
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, _: &Shape) -> fmt::Result {
+        f.write_str(self)
     }
 }
 
 impl Member for Integer {
     fn check(&self, path: &Path, shape: &Shape, found: &mut Violations) {
-        self.0.check(path, shape, found);
+        shape.check_number(self.0, path, found);
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, _: &Shape) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Member for Number {
+    fn check(&self, path: &Path, shape: &Shape, found: &mut Violations) {
+        shape.check_number(self.0, path, found);
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, _: &Shape) -> fmt::Result {
+        write!(f, "{:?}", self.0)
     }
 }
 
 impl Member for Flag {
     fn check(&self, _: &Path, _: &Shape, _: &mut Violations) {}
+
+    fn show(&self, f: &mut fmt::Formatter<'_>, _: &Shape) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
 }

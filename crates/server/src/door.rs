@@ -163,8 +163,11 @@ fn json(status: StatusCode, body: Bytes) -> Answer {
 
 /// The way in which every AWS SDK reads an exception: its code in the body and in a header.
 fn refusal(exception: Exception) -> Answer {
-    let Exception { code, message, status } = exception;
-    let body = serde_json::json!({"__type": code, "message": message});
+    let Exception { code, message, status, reason } = exception;
+    let mut body = serde_json::json!({"__type": code, "message": message});
+    if let Some(reason) = reason {
+        body["reason"] = reason.into();
+    }
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = json(status, body.to_string().into());
     answer.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(code));

@@ -11,17 +11,23 @@ pub struct Exception {
     pub code: &'static str,
     pub message: String,
     pub status: u16,
+    /// What a ValidationException says beside its message, for programs.
+    pub reason: Option<&'static str>,
 }
 
 impl Exception {
     /// The caller's mistake.
     pub fn new(code: &'static str, message: impl Into<String>) -> Exception {
-        Exception { code, message: message.into(), status: 400 }
+        Exception::refused(400, code, message)
     }
 
     /// Not looked into at all.
     pub fn refused(status: u16, code: &'static str, message: impl Into<String>) -> Exception {
-        Exception { code, message: message.into(), status }
+        Exception { code, message: message.into(), status, reason: None }
+    }
+
+    pub fn because(self, reason: &'static str) -> Exception {
+        Exception { reason: Some(reason), ..self }
     }
 
     pub fn validation(message: impl Into<String>) -> Exception {
@@ -82,7 +88,7 @@ impl Exception {
 
     pub fn internal(reason: impl std::fmt::Display) -> Exception {
         tracing::error!(%reason, "a request ended in an internal error");
-        Exception { code: "InternalServerError", message: "The server's log has the reason.".into(), status: 500 }
+        Exception::refused(500, "InternalServerError", "The server's log has the reason.")
     }
 }
 
@@ -137,6 +143,12 @@ impl From<engine::Error> for Exception {
             E::Throttled => Exception::new("ThrottlingException", "Rate exceeded"),
             // Told above.
             E::Unavailable(reason) => Exception::internal(reason),
+            E::QualifiedArn(arn) => Exception::validation(format!(
+                "This operation does not support the ARN of a version or an alias: '{arn}'"
+            )),
+            E::ResourceNotFound(arn) => Exception::resource_not_found(&arn),
+            E::Conflict(message) => Exception::new("ConflictException", message),
+            E::ServiceQuotaExceeded(message) => Exception::new("ServiceQuotaExceededException", message),
             E::Internal(reason) => Exception::internal(reason),
         }
     }
@@ -144,7 +156,7 @@ impl From<engine::Error> for Exception {
 
 impl From<Exception> for ApiError {
     fn from(exception: Exception) -> ApiError {
-        let Exception { code, message, status } = exception;
+        let Exception { code, message, status, .. } = exception;
         ApiError { code: code.into(), message, status }
     }
 }

@@ -5,6 +5,8 @@ use engine::api::{
     ExecutionDescription, ExecutionRow, HistoryQuery, MachineType, StartExecution, StateMachine, Status,
 };
 
+use engine::arn::Arn;
+
 use crate::answers::{
     DataDetails, ExecutionDescribed, ExecutionHistory, ExecutionItem, ExecutionList, ExecutionStarted,
     ExecutionStopped, Seconds, StateMachineForExecution,
@@ -14,25 +16,29 @@ use crate::exception::Exception;
 use crate::operations::Caller;
 use crate::pages::{Pages, page_size};
 use crate::requests::{self, given, is_set, taken};
-use crate::{data, machines};
+use crate::{data, express, machines, map_runs};
 
 pub async fn start(caller: Caller<'_>, request: requests::StartExecution<'_>) -> Result<ExecutionStarted, Exception> {
-    let input = match request.input.as_deref() {
-        None => Payload::empty_object(),
-        Some(text) if text.trim().is_empty() => {
-            return Err(Exception::new("InvalidExecutionInput", "Invalid execution input."));
-        }
-        Some(text) => data::parse(text).map_err(|reason| Exception::invalid_input(&reason))?,
-    };
     let start = StartExecution {
         machine: taken(request.state_machine_arn),
         name: request.name.map(|name| name.into_string()),
-        input,
+        input: input(request.input.as_deref())?,
         trace_header: request.trace_header.map(|header| header.into_string()),
         parent: None,
     };
     let started = caller.engine().start_execution(start).await?;
     Ok(ExecutionStarted { execution_arn: started.arn, start_date: Seconds(started.started_at) })
+}
+
+/// What an execution is started with.
+pub fn input(text: Option<&str>) -> Result<Payload, Exception> {
+    match text {
+        None => Ok(Payload::empty_object()),
+        Some(text) if text.trim().is_empty() => {
+            Err(Exception::new("InvalidExecutionInput", "Invalid execution input."))
+        }
+        Some(text) => data::parse(text).map_err(|reason| Exception::invalid_input(&reason)),
+    }
 }
 
 pub async fn stop(caller: Caller<'_>, request: requests::StopExecution<'_>) -> Result<ExecutionStopped, Exception> {
@@ -96,21 +102,22 @@ fn redrive(status: Status) -> (&'static str, Option<String>) {
 }
 
 pub async fn list(caller: Caller<'_>, request: requests::ListExecutions<'_>) -> Result<ExecutionList, Exception> {
-    if request.map_run_arn.is_some() {
-        return Err(Exception::unsupported("listing the executions of a Map Run"));
-    }
-    if request.redrive_filter.is_some() {
-        return Err(Exception::unsupported("redriveFilter"));
-    }
-    let Some(machine) = request.state_machine_arn.as_deref() else {
-        return Err(Exception::validation("Must provide either a state machine ARN or a Map Run ARN"));
+    let machine = match (request.state_machine_arn.as_deref(), request.map_run_arn.as_deref()) {
+        (Some(machine), None) => machine,
+        // There are none yet.
+        (None, Some(map_run)) => return Err(map_runs::missing(map_run)),
+        _ => return Err(Exception::validation("Must provide either a state machine ARN or a Map Run ARN")),
     };
     let engine = caller.engine();
-    if engine.state_machine(machine).await?.machine_type == MachineType::Express {
+    if is_express(machine) {
+        return express::list(caller, machine, &request);
+    }
+    if engine.type_of(machine).await? == MachineType::Express {
         return Err(Exception::type_not_supported());
     }
     let filter = request.status_filter.as_deref().unwrap_or_default();
-    let query = ["ListExecutions", machine, filter];
+    let redriven = request.redrive_filter.as_deref().map(|filter| filter == "REDRIVEN");
+    let query = ["ListExecutions", machine, filter, request.redrive_filter.as_deref().unwrap_or_default()];
     let pages = Pages::new(engine, &query);
     let after = pages.after(&request.next_token)?;
     let status = match filter {
@@ -119,11 +126,16 @@ pub async fn list(caller: Caller<'_>, request: requests::ListExecutions<'_>) -> 
         "PENDING_REDRIVE" => return Ok(ExecutionList { executions: Vec::new(), next_token: None }),
         name => Some(status_named(name)),
     };
-    let page = engine.list_executions(machine, status, after, page_size(request.max_results)).await?;
+    let page = engine.list_executions(machine, status, redriven, after, page_size(request.max_results)).await?;
     Ok(ExecutionList { executions: page.items.into_iter().map(item).collect(), next_token: pages.token(page.next) })
 }
 
-fn status_named(name: &str) -> Status {
+/// `arn:aws:states:us-east-1:000000000000:express:name`, which AWS does not know.
+fn is_express(machine: &str) -> bool {
+    Arn::of_kind(machine, &["express"]).is_ok_and(|arn| !arn.rest.contains(':'))
+}
+
+pub fn status_named(name: &str) -> Status {
     match name {
         "SUCCEEDED" => Status::Succeeded,
         "FAILED" => Status::Failed,
@@ -133,7 +145,7 @@ fn status_named(name: &str) -> Status {
     }
 }
 
-fn item(row: ExecutionRow) -> ExecutionItem {
+pub fn item(row: ExecutionRow) -> ExecutionItem {
     ExecutionItem {
         execution_arn: row.arn,
         state_machine_arn: row.machine,
@@ -177,7 +189,11 @@ pub async fn state_machine(
 ) -> Result<StateMachineForExecution, Exception> {
     let engine = caller.engine();
     let execution = engine.describe_execution(given(&request.execution_arn)).await?;
-    let machine = match engine.state_machine(&execution.machine).await {
+    let machine = match &execution.version {
+        Some(version) => engine.version(version).await.map(|version| StateMachine::clone(&version.machine)),
+        None => engine.state_machine(&execution.machine).await,
+    };
+    let machine = match machine {
         Ok(machine) => Some(machine),
         Err(engine::Error::StateMachineDoesNotExist(_)) => None,
         Err(error) => return Err(error.into()),

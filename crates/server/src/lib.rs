@@ -8,6 +8,7 @@
 
 mod access;
 mod activities;
+mod aliases;
 mod answers;
 mod callbacks;
 mod configuration;
@@ -16,13 +17,16 @@ mod decode;
 mod door;
 mod exception;
 mod executions;
+mod express;
 mod listen;
 mod machines;
+mod map_runs;
 mod operations;
 mod pages;
 mod requests;
 mod shape;
 mod tags;
+mod versions;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use asl::{CheckOptions, Checked, Severity};
 use engine::Engine;
-use engine::api::{CreateStateMachine, MachineType, StateMachine, UpdateStateMachine};
+use engine::api::{ChangedMachine, CreateStateMachine, MachineType, StateMachine, UpdateStateMachine};
+use engine::arn::split_qualifier;
 use serde_json::Value;
 
 use crate::answers::{
@@ -10,12 +11,12 @@ use crate::answers::{
     StateMachineItem, StateMachineList, StateMachineUpdated, VariableReferences,
 };
 use crate::configuration::{encryption, logging, logging_or_default, owned_key, tracing, tracing_or_default};
-use crate::decode::{Flag, Integer, Text};
+use crate::decode::{Integer, Text};
 use crate::exception::Exception;
 use crate::operations::Caller;
 use crate::pages::{Pages, page_size};
-use crate::requests::{self, given, is_set, taken};
-use crate::tags;
+use crate::requests::{self, given, taken};
+use crate::{tags, versions};
 
 /// What is shown in place of a definition where only metadata is asked for.
 pub const HIDDEN_DEFINITION: &str = "{}";
@@ -30,9 +31,9 @@ pub async fn create(
     caller: Caller<'_>,
     request: requests::CreateStateMachine<'_>,
 ) -> Result<StateMachineCreated, Exception> {
-    no_version(request.publish, &request.version_description)?;
     check_role(given(&request.role_arn))?;
     let create = CreateStateMachine {
+        publish: versions::wished(request.publish, request.version_description)?,
         account: caller.account.to_owned(),
         machine_type: machine_type(&request.r#type),
         logging: Some(logging_or_default(request.logging_configuration.as_ref().map(logging).transpose()?)),
@@ -43,16 +44,20 @@ pub async fn create(
         definition: taken(request.definition),
         role: taken(request.role_arn),
     };
-    let machine = caller.engine().create_state_machine(create).await?;
-    Ok(StateMachineCreated { state_machine_arn: machine.arn, creation_date: Seconds(machine.created_at) })
+    let ChangedMachine { machine, version } = caller.engine().create_state_machine(create).await?;
+    Ok(StateMachineCreated {
+        state_machine_arn: machine.arn,
+        creation_date: Seconds(machine.created_at),
+        state_machine_version_arn: version,
+    })
 }
 
 pub async fn update(
     caller: Caller<'_>,
     request: requests::UpdateStateMachine<'_>,
 ) -> Result<StateMachineUpdated, Exception> {
-    no_version(request.publish, &request.version_description)?;
     let update = UpdateStateMachine {
+        publish: versions::wished(request.publish, request.version_description)?,
         logging: request.logging_configuration.as_ref().map(logging).transpose()?,
         tracing: request.tracing_configuration.as_ref().map(tracing),
         encryption: request.encryption_configuration.as_ref().map(encryption).transpose()?,
@@ -68,8 +73,12 @@ pub async fn update(
         return Err(Exception::new("MissingRequiredParameter", MESSAGE));
     }
     role.as_deref().map_or(Ok(()), check_role)?;
-    let machine = caller.engine().update_state_machine(update).await?;
-    Ok(StateMachineUpdated { update_date: Seconds(machine.updated_at), revision_id: machine.revision_id })
+    let ChangedMachine { machine, version } = caller.engine().update_state_machine(update).await?;
+    Ok(StateMachineUpdated {
+        update_date: Seconds(machine.updated_at),
+        revision_id: machine.revision_id,
+        state_machine_version_arn: version,
+    })
 }
 
 pub async fn describe(
@@ -77,20 +86,28 @@ pub async fn describe(
     request: requests::DescribeStateMachine<'_>,
 ) -> Result<StateMachineDescription, Exception> {
     let engine = caller.engine();
-    let machine = engine.state_machine(given(&request.state_machine_arn)).await?;
+    let arn = given(&request.state_machine_arn);
+    let (machine, version) = match split_qualifier(arn).1 {
+        None => (engine.state_machine(arn).await?, None),
+        Some(_) => {
+            let version = engine.version(arn).await?;
+            (StateMachine::clone(&version.machine), Some(version))
+        }
+    };
     let definition = match wants_data(&request.included_data) {
         true => engine.definition(machine.definition).await?,
         false => HIDDEN_DEFINITION.into(),
     };
     let variable_references = variable_references(engine, machine.definition, &request.included_data).await?;
     Ok(StateMachineDescription {
-        state_machine_arn: machine.arn,
+        state_machine_arn: version.as_ref().map_or(machine.arn, |version| version.arn.clone()),
         name: machine.name,
         status: machine.status,
         definition,
         role_arn: machine.role,
         r#type: machine.machine_type,
-        creation_date: Seconds(machine.created_at),
+        creation_date: Seconds(version.as_ref().map_or(machine.created_at, |version| version.created_at)),
+        description: version.and_then(|version| version.description.clone()),
         logging_configuration: logging_or_default(machine.logging),
         tracing_configuration: tracing_or_default(machine.tracing),
         revision_id: machine.revision_id,
@@ -190,18 +207,6 @@ pub fn wants_data(included_data: &Option<Text<'_>>) -> bool {
 
 fn machine_type(name: &Option<Text<'_>>) -> MachineType {
     if name.as_deref() == Some("EXPRESS") { MachineType::Express } else { MachineType::Standard }
-}
-
-/// An answer without a version's ARN would be a lie.
-fn no_version(publish: Option<Flag>, description: &Option<Text<'_>>) -> Result<(), Exception> {
-    if is_set(publish) {
-        return Err(Exception::unsupported("publish: versions of state machines"));
-    }
-    if description.is_some() {
-        const MESSAGE: &str = "Version description can only be set when publish is true";
-        return Err(Exception::validation(MESSAGE));
-    }
-    Ok(())
 }
 
 /// `arn:aws:iam::000000000000:role/name`

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::decode::decode;
 use crate::exception::Exception;
-use crate::{activities, callbacks, executions, machines, tags};
+use crate::{activities, aliases, callbacks, executions, express, machines, map_runs, tags, versions};
 
 /// Room for an answer without payloads.
 const ANSWER_BYTES: usize = 512;
@@ -82,6 +82,7 @@ macro_rules! operations {
 
 operations! {
     "StartExecution" => executions::start,
+    "StartSyncExecution" => express::start,
     "DescribeExecution" => executions::describe,
     "SendTaskSuccess" => callbacks::success,
     "SendTaskFailure" => callbacks::failure,
@@ -97,6 +98,17 @@ operations! {
     "ListStateMachines" => machines::list,
     "DeleteStateMachine" => machines::delete,
     "ValidateStateMachineDefinition" => machines::validate,
+    "PublishStateMachineVersion" => versions::publish,
+    "ListStateMachineVersions" => versions::list,
+    "DeleteStateMachineVersion" => versions::delete,
+    "CreateStateMachineAlias" => aliases::create,
+    "UpdateStateMachineAlias" => aliases::update,
+    "DescribeStateMachineAlias" => aliases::describe,
+    "ListStateMachineAliases" => aliases::list,
+    "DeleteStateMachineAlias" => aliases::delete,
+    "DescribeMapRun" => map_runs::describe,
+    "ListMapRuns" => map_runs::list,
+    "UpdateMapRun" => map_runs::update,
     "CreateActivity" => activities::create,
     "DescribeActivity" => activities::describe,
     "ListActivities" => activities::list,
@@ -105,9 +117,7 @@ operations! {
     "UntagResource" => tags::untag,
     "ListTagsForResource" => tags::list,
     later:
-        "CreateStateMachineAlias" "UpdateStateMachineAlias" "DescribeStateMachineAlias" "ListStateMachineAliases"
-        "DeleteStateMachineAlias" "PublishStateMachineVersion" "ListStateMachineVersions" "DeleteStateMachineVersion"
-        "StartSyncExecution" "RedriveExecution" "TestState" "DescribeMapRun" "ListMapRuns" "UpdateMapRun"
+        "RedriveExecution" "TestState"
 }
 
 fn encode(answer: &impl Serialize) -> Result<Vec<u8>, Exception> {

@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use crate::decode::{Flag, Integer, Text};
-use crate::shape::{Member, Path, Shape, Violations};
+use crate::decode::{Flag, Integer, Number, Text};
+use crate::shape::{Member, Members, Path, Shape, Violations};
 
 const ARN: Shape = Shape::text(1, 256);
 const LONG_ARN: Shape = Shape::text(1, 2000);
@@ -21,6 +21,9 @@ const TASK_TOKEN: Shape = Shape::text(1, 2048).sensitive();
 const PAGE_SIZE: Shape = Shape::range(0, 1000);
 const PAGE_TOKEN: Shape = Shape::text(1, 1024);
 const EXECUTIONS_PAGE_TOKEN: Shape = Shape::text(1, 3096);
+const ALIAS_NAME: Shape = Shape::word(80);
+const ALIAS_DESCRIPTION: Shape = Shape::text(0, 256).sensitive();
+const ROUTES: Shape = Shape::items(1, 2);
 const TAG_KEY: Shape = Shape::text(1, 128);
 const TAG_VALUE: Shape = Shape::text(0, 256);
 const TYPE: Shape = Shape::one_of(&["STANDARD", "EXPRESS"]);
@@ -47,6 +50,12 @@ macro_rules! structures {
         impl Member for $name<'_> {
             fn check(&self, path: &Path, _: &Shape, found: &mut Violations) {
                 $(self.$field.check(&path.member(stringify!($field)), const { &$shape }, found);)*
+            }
+
+            fn show(&self, f: &mut std::fmt::Formatter<'_>, _: &Shape) -> std::fmt::Result {
+                let mut members = Members::begin(f, stringify!($name))?;
+                $(members.show(stringify!($field), &self.$field, const { &$shape })?;)*
+                members.end()
             }
         }
     )*
@@ -93,6 +102,45 @@ structures! {
         encryption_configuration: EncryptionConfiguration<'a> = ANY,
     }
 
+    PublishStateMachineVersion {
+        state_machine_arn: Text<'a> = ARN.required(),
+        revision_id: Text<'a> = ANY,
+        description: Text<'a> = VERSION_DESCRIPTION,
+    }
+
+    /// ListStateMachineAliases has the same members.
+    ListStateMachineVersions {
+        state_machine_arn: Text<'a> = ARN.required(),
+        next_token: Text<'a> = PAGE_TOKEN,
+        max_results: Integer = PAGE_SIZE,
+    }
+
+    DeleteStateMachineVersion {
+        state_machine_version_arn: Text<'a> = LONG_ARN.required(),
+    }
+
+    CreateStateMachineAlias {
+        description: Text<'a> = ALIAS_DESCRIPTION,
+        name: Text<'a> = ALIAS_NAME.required(),
+        routing_configuration: Vec<RoutingConfigurationListItem<'a>> = ROUTES.required(),
+    }
+
+    UpdateStateMachineAlias {
+        state_machine_alias_arn: Text<'a> = ARN.required(),
+        description: Text<'a> = ALIAS_DESCRIPTION,
+        routing_configuration: Vec<RoutingConfigurationListItem<'a>> = ROUTES,
+    }
+
+    /// DescribeStateMachineAlias and DeleteStateMachineAlias.
+    OneAlias {
+        state_machine_alias_arn: Text<'a> = ARN.required(),
+    }
+
+    RoutingConfigurationListItem {
+        state_machine_version_arn: Text<'a> = ARN.required(),
+        weight: Integer = Shape::range(0, 100).required(),
+    }
+
     DescribeStateMachine {
         state_machine_arn: Text<'a> = ARN.required(),
         included_data: Text<'a> = INCLUDED_DATA,
@@ -119,6 +167,31 @@ structures! {
         name: Text<'a> = NAME,
         input: Text<'a> = DATA,
         trace_header: Text<'a> = TRACE_HEADER,
+    }
+
+    StartSyncExecution {
+        state_machine_arn: Text<'a> = ARN.required(),
+        name: Text<'a> = NAME,
+        input: Text<'a> = DATA,
+        trace_header: Text<'a> = TRACE_HEADER,
+        included_data: Text<'a> = INCLUDED_DATA,
+    }
+
+    DescribeMapRun {
+        map_run_arn: Text<'a> = LONG_ARN.required(),
+    }
+
+    ListMapRuns {
+        execution_arn: Text<'a> = ARN.required(),
+        max_results: Integer = PAGE_SIZE,
+        next_token: Text<'a> = PAGE_TOKEN,
+    }
+
+    UpdateMapRun {
+        map_run_arn: Text<'a> = LONG_ARN.required(),
+        max_concurrency: Integer = Shape::at_least(0),
+        tolerated_failure_percentage: Number = Shape::range(0, 100),
+        tolerated_failure_count: Integer = Shape::at_least(0),
     }
 
     StopExecution {
@@ -235,6 +308,12 @@ pub struct TracingConfiguration {
 
 impl Member for TracingConfiguration {
     fn check(&self, _: &Path, _: &Shape, _: &mut Violations) {}
+
+    fn show(&self, f: &mut std::fmt::Formatter<'_>, _: &Shape) -> std::fmt::Result {
+        let mut members = Members::begin(f, "TracingConfiguration")?;
+        members.show("enabled", &self.enabled, &ANY)?;
+        members.end()
+    }
 }
 
 /// The text of a member that the model requires; the check has seen it.

@@ -412,7 +412,7 @@ pub(crate) async fn list_machine(world: &World, machine: &str, limit: usize, sta
     loop {
         let Some(mut call) = Call::begin(world, format!("list {machine} {status:?} {after:?}")) else { return false };
         let engine = call.engine.clone();
-        let Some(answer) = call.hear(world, engine.list_executions(&machine, status, after, limit)).await else {
+        let Some(answer) = call.hear(world, engine.list_executions(&machine, status, None, after, limit)).await else {
             return false;
         };
         match answer {

@@ -162,6 +162,7 @@ pub(crate) fn creation(definition: &Definition) -> CreateStateMachine {
         tracing: None,
         encryption: None,
         tags: Vec::new(),
+        publish: None,
     }
 }
 

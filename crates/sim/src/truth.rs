@@ -218,7 +218,7 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
             task.started_by = Some(life.number);
         }
         Body::ExecutionTimedOut(_) => {
-            let deadline = execution.deadline(&log.program).ok_or("no TimeoutSeconds")?;
+            let deadline = execution.deadline(&log.program, &machine::Limits::default()).ok_or("no TimeoutSeconds")?;
             let late = record.at - deadline;
             if late < 0 || life.world.plan.calm && late > LATE_MS {
                 return Err(format!("the execution times out {late} ms late"));

@@ -17,10 +17,12 @@ pub enum ItemKind {
     MapRun = 5,
     /// What the installation says of itself.
     Setting = 6,
+    /// An asynchronous Express execution that runs.
+    Express = 7,
 }
 
 impl ItemKind {
-    pub const ALL: [ItemKind; 7] = [
+    pub const ALL: [ItemKind; 8] = [
         ItemKind::Machine,
         ItemKind::Version,
         ItemKind::Alias,
@@ -28,6 +30,7 @@ impl ItemKind {
         ItemKind::Tags,
         ItemKind::MapRun,
         ItemKind::Setting,
+        ItemKind::Express,
     ];
 
     pub fn code(self) -> u8 {

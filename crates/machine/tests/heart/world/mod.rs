@@ -13,7 +13,7 @@ use ledger::Ledger;
 use machine::codec::{Chunk, Reader, Writer, records};
 use machine::history::{self, View};
 use machine::record::Stage;
-use machine::{Effect, Execution, Input, Limits, Record, Report, Stamp, Started, TaskId, Timestamp, Verdict};
+use machine::{Effect, Execution, Input, Limits, LogLevel, Record, Report, Stamp, Started, TaskId, Timestamp, Verdict};
 
 pub struct World {
     pub program: Arc<Program>,
@@ -238,7 +238,8 @@ impl World {
 }
 
 fn stamp<'a>(at: Timestamp, step: u8, beats: &'a BTreeMap<TaskId, Timestamp>, limits: &'a Limits) -> Stamp<'a> {
-    Stamp { at, seed: [step; 32], seal: &|task, _nonce| format!("token-{task}"), beats, listening_since: START, limits }
+    let seal = &|task, _nonce| format!("token-{task}");
+    Stamp { at, seed: [step; 32], seal, beats, listening_since: START, limits, log: LogLevel::Off }
 }
 
 pub fn start(input: &str) -> Input {
