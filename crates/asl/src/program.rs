@@ -38,6 +38,11 @@ impl Program {
         &self.states[id.0 as usize]
     }
 
+    /// Whether some state has an expression that can take long.
+    pub fn is_costly(&self) -> bool {
+        self.states.iter().any(|state| state.work >= COSTLY)
+    }
+
     pub fn scope(&self, id: ScopeId) -> &Scope {
         &self.scopes[id.0 as usize]
     }

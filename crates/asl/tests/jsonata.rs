@@ -351,6 +351,13 @@ fn passing_a_value_on_copies_a_pointer() {
         ("$states.input.a.b", "[1]"),
         ("$name.a", r#"{"b":[1]}"#),
         ("$name.list.c", "[1,2]"),
+        // One item of an array is no matter for the engine, whatever says which.
+        ("$states.input.list[0].c", "1"),
+        ("$states.input.list[-1]", r#"{"c":2}"#),
+        ("$states.input.a[0].b", "[1]"),
+        ("$states.input.a.b[0]", "1"),
+        ("$states.input.list[1.5].c", "2"),
+        ("$states.input.list[$states.input.a.b].c", "2"),
         ("$states.context.State.Name", r#""S""#),
         // A variable hides a function of its name.
         ("$count", "7"),
@@ -362,7 +369,9 @@ fn passing_a_value_on_copies_a_pointer() {
             found.map(|found| found.expect(text).text().to_string()).unwrap_or_else(|failure| failure.to_string());
         assert_eq!(found, wanted, "{text}");
     }
-    assert_eq!(evaluate_with("$states.input.a.nothing", &input, &variables), Ok(None));
+    for text in ["$states.input.a.nothing", "$states.input.list[2]", "$states.input.list[-3].c", "$states.input.a[1]"] {
+        assert_eq!(evaluate_with(text, &input, &variables), Ok(None), "{text}");
+    }
     assert_eq!(evaluate_with("$states.result", &input, &variables), Ok(None));
     assert_eq!(evaluate_with("$nothing", &input, &variables), Ok(None));
 }

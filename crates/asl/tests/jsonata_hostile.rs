@@ -18,16 +18,17 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// Memory that an evaluation may take beside its input.
 const MEMORY_BYTES: usize = 64 << 20;
 
-fn evaluate(text: &str) -> String {
+/// What it came to, and what it took in steps.
+fn evaluate(text: &str) -> (String, u64) {
     let input = Payload::empty_object();
     let states = States { input: &input, result: None, error_output: None, context: &Value::Null };
     let scope = Scope { states: Some(states), variables: &NoVariables, focus: None, now_ms: 0 };
     let mut draws = || 4_u128;
     match Expression::compile(text, Gate::Aws) {
-        Err(refusals) => refusals[0].message.clone(),
-        Ok(expression) => match expression.evaluate(&scope, &mut draws, &Limits::default()) {
-            Ok(found) => found.map_or("undefined".to_owned(), |found| found.text().chars().take(80).collect()),
-            Err(failure) => failure.to_string(),
+        Err(refusals) => (refusals[0].message.clone(), 0),
+        Ok(expression) => match expression.evaluate_counted(&scope, &mut draws, &Limits::default()) {
+            (Ok(found), work) => (found.map_or(String::new(), |found| found.text().chars().take(80).collect()), work),
+            (Err(failure), work) => (failure.to_string(), work),
         },
     }
 }
@@ -44,11 +45,11 @@ fn each_ends_in_little_memory_with_the_right_failure() {
     for (name, text, wanted) in hostile() {
         let (before, worked) = (ALLOCATED.current_usage(), worked_us());
         ALLOCATED.reset_peak_usage();
-        let found = evaluate(&text);
+        let (found, steps) = evaluate(&text);
         let held = ALLOCATED.peak_usage().saturating_sub(before);
         let worked = worked_us().zip(worked).map_or(0, |(after, before)| after - before);
-        println!("{worked:>9} us {:>6} KiB  {name}: {found}", held >> 10);
-        if !found.starts_with(wanted) || held > MEMORY_BYTES {
+        println!("{worked:>9} us {steps:>8} steps {:>6} KiB  {name}: {found}", held >> 10);
+        if !found.starts_with(wanted) || held > MEMORY_BYTES || steps > 3 * Limits::MAX_STEPS {
             let _ = writeln!(wrong, "{name}: {} KiB\n  wanted {wanted}\n  found  {found}", held >> 10);
         }
     }

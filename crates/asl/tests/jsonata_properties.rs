@@ -115,9 +115,13 @@ proptest! {
 
     /// The short way and the engine agree on expressions that only pass a value on.
     #[test]
-    fn passing_on_means_what_it_says(input in json(), names in prop::collection::vec(name(), 0..4)) {
+    fn passing_on_means_what_it_says(input in json(), steps in prop::collection::vec((name(), prop::option::of(-3_i8..3)), 0..4)) {
         let input = Payload::from(input);
-        let path: String = names.iter().map(|name| format!(".`{name}`")).collect();
+        let step = |(name, item): &(String, Option<i8>)| match item {
+            Some(item) => format!(".`{name}`[{item}]"),
+            None => format!(".`{name}`"),
+        };
+        let path: String = steps.iter().map(step).collect();
         let short = evaluate(&format!("$states.input{path}"), &input).expect("a path");
         // In parentheses it is no longer plain, so the engine evaluates it.
         let long = evaluate(&format!("($states.input{path})"), &input).expect("a path");

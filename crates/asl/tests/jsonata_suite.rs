@@ -3,17 +3,16 @@
 //! With AWS's gate off it shows that the language is whole; with the gate on, which parts of it AWS has. Both print how
 //! many cases ran, and neither number may shrink.
 
+mod suite_cases;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use asl::Payload;
 use asl::eval::{Draws, QueryEnv, Variables};
 use asl::jsonata::{Expression, Failure, Gate, Limit, Limits, Scope, States};
-use serde::Deserialize;
 use serde_json::{Map, Value};
-
-const CASES: &str = include_str!("data/jsonata-suite/cases.jsonl");
-const DATASETS: &str = include_str!("data/jsonata-suite/datasets.json");
+use suite_cases::{CASE_COUNT, Case, Outcome, RESULT, SAME_WITH_GATE, cases, is_syntax_error, same, wanted, wrapped};
 
 /// The cases that are missed with the gate off, and why.
 const MISSES: [(&str, &str); 3] = [
@@ -25,39 +24,8 @@ const MISSES: [(&str, &str); 3] = [
     ("function-string/case019", "infinity is refused where it arises (D1001), not where it becomes text (D3001)"),
 ];
 
-/// How many are the same with the gate on.
-const SAME_WITH_GATE: usize = 1605;
-
 /// How many a state takes.
 const THROUGH_A_STATE: usize = 1601;
-
-/// What the suite holds.
-const CASE_COUNT: usize = 1686;
-
-#[derive(Deserialize)]
-struct Case {
-    case: String,
-    expr: String,
-    dataset: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    data: Option<Value>,
-    #[serde(default)]
-    bindings: Map<String, Value>,
-    #[serde(default, deserialize_with = "given")]
-    result: Option<Value>,
-    #[serde(default, rename = "undefinedResult")]
-    undefined_result: bool,
-    code: Option<String>,
-    error: Option<Value>,
-    depth: Option<usize>,
-    #[serde(default)]
-    unordered: bool,
-}
-
-/// A null that is there is a value.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
 
 struct Bound<'a>(&'a Map<String, Value>);
 
@@ -65,14 +33,6 @@ impl Variables for Bound<'_> {
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
-}
-
-/// What an expression came to, as far as the suite can tell.
-#[derive(Clone, PartialEq, Debug)]
-enum Outcome {
-    Value(Value),
-    Undefined,
-    Error(String),
 }
 
 fn outcome(found: Result<Option<Payload>, Failure>) -> Outcome {
@@ -84,14 +44,6 @@ fn outcome(found: Result<Option<Payload>, Failure>) -> Outcome {
         Err(Failure::Limit(Limit::Depth | Limit::Time)) => Outcome::Error("U1001".into()),
         Err(other) => Outcome::Error(format!("{other:?}")),
     }
-}
-
-fn cases() -> (Vec<Case>, BTreeMap<String, Value>) {
-    let cases: Vec<Case> = CASES
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect();
-    (cases, serde_json::from_str(DATASETS).expect("datasets"))
 }
 
 fn draws() -> impl Draws {
@@ -110,56 +62,11 @@ fn wide(case: &Case) -> Limits {
     Limits { max_depth: case.depth.unwrap_or(1000), max_items: 10_000_000, ..Limits::default() }
 }
 
-fn wanted(case: &Case) -> Outcome {
-    let code = case.code.clone().or_else(|| Some(case.error.as_ref()?.get("code")?.as_str()?.to_owned()));
-    match (&case.result, code) {
-        (_, Some(code)) => Outcome::Error(code),
-        (Some(value), None) => Outcome::Value(value.clone()),
-        (None, None) => {
-            assert!(case.undefined_result || case.error.is_none(), "{}", case.case);
-            Outcome::Undefined
-        }
-    }
-}
-
-/// The engine's numbers are doubles: 15 digits must be the same.
-fn same(found: &Outcome, wanted: &Outcome, unordered: bool) -> bool {
-    match (found, wanted) {
-        (Outcome::Value(found), Outcome::Value(wanted)) => same_value(found, wanted, unordered),
-        (found, wanted) => found == wanted,
-    }
-}
-
-fn same_value(found: &Value, wanted: &Value, unordered: bool) -> bool {
-    match (found, wanted) {
-        (Value::Number(a), Value::Number(b)) => {
-            let (a, b) = (a.as_f64().expect("a number"), b.as_f64().expect("a number"));
-            a == b || (a - b).abs() <= a.abs().max(b.abs()) * 1e-15
-        }
-        (Value::Array(a), Value::Array(b)) if unordered => {
-            a.len() == b.len() && b.iter().all(|b| a.iter().any(|a| same_value(a, b, false)))
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b, false))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && b.iter().all(|(name, b)| a.get(name).is_some_and(|a| same_value(a, b, false)))
-        }
-        (a, b) => a == b,
-    }
-}
-
 fn run(text: &str, gate: Gate, scope: &Scope<'_>, limits: &Limits) -> Outcome {
     match Expression::compile(text, gate) {
         Err(refusals) => Outcome::Error(format!("{}: {}", refusals[0].code, refusals[0].message)),
         Ok(expression) => outcome(expression.evaluate(scope, &mut draws(), limits)),
     }
-}
-
-/// The parser's errors have codes in the suite, which AWS does not show; their messages tell the code.
-fn is_syntax_error(found: &Outcome, wanted: &Outcome) -> bool {
-    matches!((found, wanted), (Outcome::Error(found), Outcome::Error(code))
-        if found.starts_with("INVALID_JSONATA_EXPRESSION") && code.starts_with('S'))
 }
 
 #[test]
@@ -181,19 +88,6 @@ fn the_language_is_whole() {
     let known: Vec<&str> = MISSES.iter().map(|(case, _)| *case).collect();
     assert!(missed.keys().copied().eq(known), "{missed:#?}");
 }
-
-/// With the gate on an expression has no context item, so each case is put behind its input: what it reads from the
-/// context it then reads from `$states.input`. What it comes to is the one field of an object, so that no path makes
-/// an array of one out of it.
-fn wrapped(text: &str, input: &Value) -> String {
-    // A step is evaluated for each item of an array: here for the only one, which is the input.
-    let input = if input.is_array() { "[[$states.input]]" } else { "$states.input" };
-    // White space before the end keeps a comment from swallowing it.
-    format!("{input}.{{'{RESULT}':\n{text}\n}}")
-}
-
-/// The field of the wrapping.
-const RESULT: &str = "result";
 
 /// What a case comes to where AWS takes it as it stands, or else behind its input.
 fn behind_its_input(case: &Case, has_input: bool, scope: &Scope<'_>, input: &Value) -> Outcome {

@@ -107,6 +107,12 @@ pub(super) enum Found {
     Function,
 }
 
+/// An evaluation, and what it took where that may be much: see [`Limits::work`].
+pub(super) struct Run {
+    pub found: Result<Found, Failure>,
+    pub work: u64,
+}
+
 /// What an expression needs of its evaluation, read off its text.
 #[derive(Debug, Default)]
 pub(super) struct Demands {
@@ -120,14 +126,14 @@ pub(super) struct Demands {
     pub metered: bool,
     /// It can put values into each other, again and again.
     nests: bool,
-    /// It can take long: it repeats, builds, backtracks or calls itself.
+    /// It can take long, more than its data is large: it calls functions of its own, or repeats what repeats.
     pub costly: bool,
 }
 
 impl Demands {
     pub(super) fn of(root: &Node) -> Demands {
         let mut demands = Demands::default();
-        let (mut builds, mut repeats, mut calls) = (false, false, false);
+        let (mut builds, mut repeats, mut calls) = (false, 0_usize, false);
         root.walk(&mut |node| match &node.kind {
             NodeKind::Variable { name } => {
                 demands.chance |= matches!(name.as_str(), "random" | "uuid" | "shuffle");
@@ -140,12 +146,12 @@ impl Demands {
             NodeKind::Binary { op: BinaryOp::Concat | BinaryOp::Range, .. } | NodeKind::Transform(_) => builds = true,
             NodeKind::Object { .. } | NodeKind::Array { .. } => demands.nests = true,
             NodeKind::Lambda(function) => calls |= !function.thunk,
-            NodeKind::Path { steps, .. } => repeats |= steps.iter().skip(1).any(|step| !is_lookup(step)),
-            _ => repeats |= !node.attrs.predicate.is_empty() || node.attrs.group.is_some(),
+            NodeKind::Path { steps, .. } => repeats += steps.iter().skip(1).filter(|step| !is_lookup(step)).count(),
+            _ => repeats += usize::from(!node.attrs.predicate.is_empty() || node.attrs.group.is_some()),
         });
         demands.nests = calls && (builds || demands.nests);
-        demands.metered = demands.nests || builds && repeats;
-        demands.costly = demands.regex || builds || repeats || calls;
+        demands.metered = demands.nests || builds && repeats > 0;
+        demands.costly = demands.metered || demands.regex || calls || repeats > 1;
         demands
     }
 }
@@ -155,6 +161,15 @@ fn is_lookup(step: &Node) -> bool {
 }
 
 impl Limits {
+    /// What was built and touched, in steps: each byte by its share of its limit.
+    fn work(&self, built_left: u64, touched_left: u64) -> u64 {
+        let share = |left: u64, most: u64| {
+            let used = u128::from(most.saturating_sub(left)) * u128::from(self.max_steps);
+            u64::try_from(used / u128::from(most.max(1))).unwrap_or(u64::MAX)
+        };
+        share(built_left, self.max_built_bytes) + share(touched_left, self.max_touched_bytes)
+    }
+
     /// Evaluates within the limits.
     pub(super) fn run(
         &self,
@@ -163,7 +178,7 @@ impl Limits {
         focus: Option<&Value>,
         bindings: &Bindings,
         options: Options,
-    ) -> Result<Found, Failure> {
+    ) -> Run {
         let options = options
             .max_depth(self.max_depth)
             .max_string_length(self.max_value_bytes)
@@ -173,15 +188,20 @@ impl Limits {
         if demands.nests {
             return stacker::grow(STACK_BYTES, || self.purses(engine, demands, focus, bindings, options, &whole));
         }
-        if !demands.regex && !demands.metered {
-            return match engine.evaluate_with(focus, bindings, &whole) {
-                // Undefined and a function look alike, as do null and what is not a number.
-                Ok(None | Some(Value::Null)) => self.traced(engine, focus, bindings, &whole).0,
-                Ok(Some(value)) => Ok(Found::Value(value)),
-                Err(error) => Err(Failure::of(&error)),
-            };
+        if demands.regex || demands.metered {
+            return self.purses(engine, demands, focus, bindings, options, &whole);
         }
-        self.purses(engine, demands, focus, bindings, options, &whole)
+        if demands.costly {
+            let mut end = End::default();
+            let found = engine.evaluate_traced(focus, bindings, &whole, &mut end);
+            return end.run(found);
+        }
+        match engine.evaluate_with(focus, bindings, &whole) {
+            // Undefined and a function look alike, as do null and what is not a number.
+            Ok(None | Some(Value::Null)) => self.traced(engine, focus, bindings, &whole).0,
+            Ok(Some(value)) => Run { found: Ok(Found::Value(value)), work: 0 },
+            Err(error) => Run { found: Err(Failure::of(&error)), work: 0 },
+        }
     }
 
     /// With a small purse first, where a step may be more than a step.
@@ -193,13 +213,15 @@ impl Limits {
         bindings: &Bindings,
         options: Options,
         whole: &Options,
-    ) -> Result<Found, Failure> {
+    ) -> Run {
         if demands.regex && self.max_steps > REGEX_STEPS {
             let few = options.max_steps(REGEX_STEPS);
-            let (found, meter) = self.traced(engine, focus, bindings, &few);
+            let (run, meter) = self.traced(engine, focus, bindings, &few);
             let went_elsewhere = meter.entered > REGEX_STEPS / 2;
-            if !matches!(found, Err(Failure::Limit(Limit::Time))) || !went_elsewhere {
-                return found;
+            if !matches!(run.found, Err(Failure::Limit(Limit::Time))) || !went_elsewhere {
+                // As if each step had been one of a regular expression.
+                let work = run.work.saturating_mul(self.max_steps / REGEX_STEPS).min(self.max_steps);
+                return Run { work, ..run };
             }
         }
         self.traced(engine, focus, bindings, whole).0
@@ -211,20 +233,49 @@ impl Limits {
         focus: Option<&Value>,
         bindings: &Bindings,
         options: &Options,
-    ) -> (Result<Found, Failure>, Meter) {
+    ) -> (Run, Meter) {
         let mut meter = Meter::new(self);
         let options = options.clone().cancel_token(meter.stop.clone());
         let found = engine.evaluate_traced(focus, bindings, &options, &mut meter);
-        let found = match (found, meter.exceeded, meter.ended) {
-            (Err(_), Some(limit), _) => Err(Failure::Limit(limit)),
-            (Err(error), None, _) => Err(Failure::of(&error)),
-            (Ok(None), _, "function") => Ok(Found::Function),
-            (Ok(None), ..) => Ok(Found::Nothing),
+        let mut run = meter.end.run(found);
+        if let (Err(_), Some(limit)) = (&run.found, meter.exceeded) {
+            run.found = Err(Failure::Limit(limit));
+        }
+        run.work += self.work(meter.built_left, meter.touched_left);
+        (run, meter)
+    }
+}
+
+/// What is heard of an evaluation when it ends: its steps, and the type of the result.
+#[derive(Default)]
+struct End {
+    steps: u64,
+    ended: &'static str,
+}
+
+impl End {
+    fn run(&self, found: jlens_core::Result<Option<Value>>) -> Run {
+        let found = match (found, self.ended) {
+            (Err(error), _) => Err(Failure::of(&error)),
+            (Ok(None), "function") => Ok(Found::Function),
+            (Ok(None), _) => Ok(Found::Nothing),
             // JSON has no NaN; AWS writes JavaScript's name for it (measured).
-            (Ok(Some(Value::Null)), _, "number") => Ok(Found::Value("NaN".into())),
-            (Ok(Some(value)), ..) => Ok(Found::Value(value)),
+            (Ok(Some(Value::Null)), "number") => Ok(Found::Value("NaN".into())),
+            (Ok(Some(value)), _) => Ok(Found::Value(value)),
         };
-        (found, meter)
+        Run { found, work: self.steps }
+    }
+}
+
+impl Tracer for End {
+    fn steps(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
+    fn end(&mut self, outcome: Outcome<'_>) {
+        if let Outcome::Value(value) = outcome {
+            self.ended = value.type_name();
+        }
     }
 }
 
@@ -235,8 +286,7 @@ struct Meter {
     built_left: u64,
     touched_left: u64,
     entered: u64,
-    /// The type of the result.
-    ended: &'static str,
+    end: End,
 }
 
 impl Meter {
@@ -247,7 +297,7 @@ impl Meter {
             built_left: limits.max_built_bytes,
             touched_left: limits.max_touched_bytes,
             entered: 0,
-            ended: "undefined",
+            end: End::default(),
         }
     }
 
@@ -304,10 +354,12 @@ impl Tracer for Meter {
         }
     }
 
+    fn steps(&mut self, steps: u64) {
+        self.end.steps(steps);
+    }
+
     fn end(&mut self, outcome: Outcome<'_>) {
-        if let Outcome::Value(value) = outcome {
-            self.ended = value.type_name();
-        }
+        self.end.end(outcome);
     }
 }
 

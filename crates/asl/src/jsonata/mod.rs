@@ -137,7 +137,7 @@ impl Expression {
         &self.0.text
     }
 
-    /// Whether an evaluation can take long, as far as its text tells.
+    /// Whether an evaluation can take long, more than its data is large, as far as its text tells.
     pub fn is_costly(&self) -> bool {
         self.0.demands.costly
     }
@@ -154,9 +154,20 @@ impl Expression {
         draws: &mut dyn Draws,
         limits: &Limits,
     ) -> Result<Option<Payload>, Failure> {
+        self.evaluate_counted(scope, draws, limits).0
+    }
+
+    /// The same, with the work that it took, in steps. It is counted where it may be much (see
+    /// [`Expression::is_costly`]); used up, each limit is worth [`Limits::max_steps`].
+    pub fn evaluate_counted(
+        &self,
+        scope: &Scope<'_>,
+        draws: &mut dyn Draws,
+        limits: &Limits,
+    ) -> (Result<Option<Payload>, Failure>, u64) {
         if let Some(passing) = &self.0.passing {
             match passing.evaluate(scope) {
-                passing::Passed::Value(found) => return Ok(found),
+                passing::Passed::Value(found) => return (Ok(found), 0),
                 passing::Passed::Unsure => {}
             }
         }
@@ -166,10 +177,10 @@ impl Expression {
         let counted = match hidden.as_slice() {
             [] => &self.0.counted,
             // Rare, and not worth keeping: which variables there are is known only here.
-            hidden => {
-                let engine = jlens_core::Expression::compile(&self.0.text).map_err(|error| Failure::of(&error))?;
-                &Counted::of(&engine, hidden)
-            }
+            hidden => match jlens_core::Expression::compile(&self.0.text) {
+                Ok(engine) => &Counted::of(&engine, hidden),
+                Err(error) => return (Err(Failure::of(&error)), 0),
+            },
         };
         let mut bindings = self.bindings(scope, seed);
         if counted.ranges {
@@ -178,16 +189,18 @@ impl Expression {
         // A seed of 0 would make the engine read the clock: it mixes what it is given, so any other number will do.
         let shuffled = seed.map_or(1, |seed| (seed >> 64) as u64 | 1);
         let options = Options::new().now(scope.now_ms).seed(shuffled);
-        let found = limits.run(&counted.engine, &self.0.demands, scope.focus, &bindings, options)?;
-        match found {
-            limits::Found::Value(mut value) => {
+        let limits::Run { found, work } = limits.run(&counted.engine, &self.0.demands, scope.focus, &bindings, options);
+        let made = match found {
+            Ok(limits::Found::Value(mut value)) => {
                 numbers::settle(&mut value);
                 Ok(Some(Payload::from(value)))
             }
-            limits::Found::Nothing => Ok(None),
-            limits::Found::Function if self.0.gate == Gate::Open => Ok(None),
-            limits::Found::Function => Err(Failure::UnsupportedResult),
-        }
+            Ok(limits::Found::Nothing) => Ok(None),
+            Ok(limits::Found::Function) if self.0.gate == Gate::Open => Ok(None),
+            Ok(limits::Found::Function) => Err(Failure::UnsupportedResult),
+            Err(failure) => Err(failure),
+        };
+        (made, work)
     }
 
     /// What the engine is given: functions, and of the variables as much as the expression may read.

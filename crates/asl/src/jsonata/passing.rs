@@ -1,22 +1,30 @@
-//! Expressions that only pass a value on: `$states.input`, `$states.result.order.id`, `$name`, `$name.a`.
+//! Expressions that only pass a value on: `$states.input`, `$states.result.order.id`, `$name`, `$name.lines[0].price`.
 //!
 //! They are most of what state machines say, and need no engine: a whole payload is handed on as a pointer, a part of
-//! it is copied as it stands, so whole numbers stay exact. As soon as an array lies on the way, or anything else is
-//! not plain, the engine decides.
+//! it is copied as it stands, so whole numbers stay exact. As soon as a path leads through an array otherwise than to
+//! one of its items, or anything else is not plain, the engine decides.
 
 use std::sync::Arc;
 
+use jlens_core::ast::Stage;
 use jlens_core::{Node, NodeKind};
 use serde_json::Value;
 
 use super::{STATES, Scope, States, numbers};
 use crate::Payload;
 
-/// A variable and the fields to follow in it.
+/// A variable and the way to follow in it.
 #[derive(Debug)]
 pub(super) struct Passing {
     from: From,
-    fields: Vec<Arc<str>>,
+    way: Vec<Step>,
+}
+
+/// A field, and the item of the array that it holds.
+#[derive(Debug)]
+struct Step {
+    field: Arc<str>,
+    item: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -47,12 +55,10 @@ impl Passing {
         if !is_plain(first) || matches!(name.as_str(), "" | "$") || super::functions::is_function(name) {
             return None;
         }
-        let mut fields = rest.iter().map(|step| match &step.kind {
-            NodeKind::Name { name } if is_plain(step) => Some(Arc::from(name.as_str())),
-            _ => None,
-        });
+        let mut way = rest.iter().map(Step::of);
         let from = if name == STATES {
-            match &*fields.next()?? {
+            let Step { field, item: None } = way.next()?? else { return None };
+            match &*field {
                 "input" => From::Input,
                 "result" => From::Result,
                 "errorOutput" => From::ErrorOutput,
@@ -62,12 +68,12 @@ impl Passing {
         } else {
             From::Variable(name.as_str().into())
         };
-        Some(Passing { from, fields: fields.collect::<Option<Vec<_>>>()? })
+        Some(Passing { from, way: way.collect::<Option<Vec<_>>>()? })
     }
 
     pub(super) fn evaluate(&self, scope: &Scope<'_>) -> Passed {
         if let From::Variable(name) = &self.from {
-            if self.fields.is_empty() {
+            if self.way.is_empty() {
                 return Passed::Value(scope.variables.payload(name));
             }
             return self.follow(scope.variables.get(name));
@@ -81,16 +87,18 @@ impl Passing {
             From::Variable(_) => None,
         };
         match payload {
-            Some(payload) if self.fields.is_empty() => Passed::Value(Some(payload.clone())),
+            Some(payload) if self.way.is_empty() => Passed::Value(Some(payload.clone())),
             Some(payload) => self.follow(Some(payload.value())),
             None => Passed::Value(None),
         }
     }
 
     fn context(&self, states: &States<'_>) -> Passed {
-        let context = match self.fields.as_slice() {
+        let context = match self.way.as_slice() {
             [] => states.context.whole(),
-            [first, rest @ ..] if &**first != "Execution" || rest.first().is_some_and(|field| &**field != "Input") => {
+            [first, rest @ ..]
+                if &*first.field != "Execution" || rest.first().is_some_and(|step| &*step.field != "Input") =>
+            {
                 states.context.without_input()
             }
             _ => states.context.value(),
@@ -100,11 +108,21 @@ impl Passing {
 
     fn follow(&self, start: Option<&Value>) -> Passed {
         let mut found = start;
-        for field in &self.fields {
+        for step in &self.way {
             found = match found {
-                Some(Value::Object(object)) => object.get(&**field),
+                Some(Value::Object(object)) => object.get(&*step.field),
                 Some(Value::Array(_)) => return Passed::Unsure,
                 _ => None,
+            };
+            let Some(place) = step.item else { continue };
+            found = match found {
+                // Of an array within an array the engine makes a sequence.
+                Some(Value::Array(items)) => match at(items, place) {
+                    Some(Value::Array(_)) => return Passed::Unsure,
+                    item => item,
+                },
+                // Anything else is the only item of itself.
+                alone => alone.filter(|_| matches!(place, 0 | -1)),
             };
         }
         Passed::Value(found.map(|value| {
@@ -115,13 +133,42 @@ impl Passing {
     }
 }
 
+impl Step {
+    /// A name, with a whole number behind it or nothing.
+    fn of(node: &Node) -> Option<Step> {
+        let NodeKind::Name { name } = &node.kind else { return None };
+        let item = match &node.attrs.stages[..] {
+            [] => None,
+            [Stage::Filter { expr, .. }] => match expr.kind {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and small")]
+                NodeKind::Number { value } if value.fract() == 0.0 && value.abs() < 1e9 && is_plain(expr) => {
+                    Some(value as i64)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        has_plain_attributes(node).then(|| Step { field: name.as_str().into(), item })
+    }
+}
+
+/// An item by its place; a negative one counts from the end.
+fn at(items: &[Value], place: i64) -> Option<&Value> {
+    let place = if place < 0 { place + i64::try_from(items.len()).ok()? } else { place };
+    items.get(usize::try_from(place).ok()?)
+}
+
 /// A node without filters, grouping, bindings or flags.
 fn is_plain(node: &Node) -> bool {
+    node.attrs.stages.is_empty() && has_plain_attributes(node)
+}
+
+/// The same with filters.
+fn has_plain_attributes(node: &Node) -> bool {
     let attrs = &node.attrs;
     !(attrs.keep_array || attrs.cons_array || attrs.tuple)
         && attrs.focus.is_none()
         && attrs.index.is_none()
-        && attrs.stages.is_empty()
         && attrs.predicate.is_empty()
         && attrs.group.is_none()
         && attrs.ancestor.is_none()
