@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use asl::Program;
 use machine::codec::Chunk;
 use machine::{Body, Effect, Input, LogLevel, Stamp, Timestamp, Turn, Verdict};
 use store::{ActivityTaskId, Commit, ExecutionKey, ListingChange, OpenChange, Outcome};
-use tokio::sync::oneshot;
+use tokio::sync::{SemaphorePermit, oneshot};
 
 use crate::slots::{Live, Mail, Slot};
 use crate::token::TokenTarget;
@@ -157,7 +158,10 @@ impl Engine {
     ) -> Result<(Vec<Verdict>, bool), Lost> {
         let key = slot.key;
         let events_before = live.execution.events;
-        let Turned { turn, due, at } = self.decide(key, live, inputs)?;
+        let permit = self.permit(&live.program).await;
+        let decided = self.decide(key, live, inputs);
+        drop(permit);
+        let Turned { turn, due, at } = decided?;
         if !turn.records.is_empty() {
             let chunk = live.writer.encode(live.seq, &turn.records);
             let open = self.open_of(live, due, turn.more);
@@ -174,6 +178,11 @@ impl Engine {
         let near = due.filter(|due| *due <= at + self.settings.timer_horizon.as_millis() as i64);
         self.timers.set(key, near);
         Ok((turn.verdicts, turn.more))
+    }
+
+    /// Whose expressions can take long waits until a thread is free that others do not need.
+    pub(crate) async fn permit(&self, program: &Program) -> Option<SemaphorePermit<'_>> {
+        if program.is_costly() { self.long_turns.acquire().await.ok() } else { None }
     }
 
     /// The turn itself: nothing waits in here.

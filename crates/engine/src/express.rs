@@ -108,7 +108,7 @@ impl Engine {
         }
         let permit = self.express.running.clone().try_acquire_owned().map_err(|_| Error::ExecutionLimitExceeded)?;
         let mut run = Run::new(self, self.express_started(&chosen, request)?).await?;
-        run.turn(run.start());
+        run.turn(run.start()).await;
         if run.is_over() {
             return Ok(run.keep());
         }
@@ -167,7 +167,7 @@ impl Engine {
     /// An asynchronous execution to its end, and its row away.
     async fn run_express(&self, mut run: Run) {
         const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
-        run.turn(run.start());
+        run.turn(run.start()).await;
         run.finish().await;
         let arn = run.started().arn.clone();
         run.keep();

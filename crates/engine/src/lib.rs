@@ -109,6 +109,8 @@ pub struct Shared {
     gates: Gates,
     express: Express,
     logs: Logs,
+    /// Turns whose expressions may take long: fewer than there are threads, so that others are answered meanwhile.
+    long_turns: Semaphore,
     starts: Semaphore,
     wakes: Arc<Semaphore>,
     watchers: Mutex<HashMap<ExecutionKey, Vec<oneshot::Sender<()>>>>,
@@ -164,6 +166,7 @@ impl Engine {
             express: Express::new(&settings),
             logs: Logs::default(),
             starts: Semaphore::new(settings.starts),
+            long_turns: Semaphore::new(threads().saturating_sub(1).max(1)),
             wakes: Arc::new(Semaphore::new(LOADS)),
             watchers: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -347,4 +350,9 @@ impl Engine {
             }
         }
     }
+}
+
+/// Threads that run turns.
+fn threads() -> usize {
+    tokio::runtime::Handle::current().metrics().num_workers()
 }

@@ -83,7 +83,7 @@ impl Run {
             } else {
                 self.wait().await
             };
-            self.turn(inputs);
+            self.turn(inputs).await;
         }
     }
 
@@ -140,7 +140,9 @@ impl Run {
         with(self, &stamp)
     }
 
-    pub fn turn(&mut self, inputs: Vec<Input>) {
+    pub async fn turn(&mut self, inputs: Vec<Input>) {
+        let engine = self.engine.clone();
+        let _permit = engine.permit(&self.program).await;
         let turn = self.with_stamp(|run, stamp| {
             let (program, execution) = (&run.program, &mut run.execution);
             catch_unwind(AssertUnwindSafe(|| execution.turn(program, inputs, stamp)))

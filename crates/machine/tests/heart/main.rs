@@ -7,4 +7,5 @@ mod chance;
 mod golden;
 mod shapes;
 mod stories;
+mod suite;
 mod world;

@@ -42,6 +42,28 @@ fn a_loop_gives_way_and_is_stored_once() {
     assert_eq!(bytes, big.len() + 4, "the payload lies in the log once");
 }
 
+/// What expressions take counts, too: a Map of many that take long gives way between its iterations, and nobody who reads
+/// its history can tell.
+#[test]
+fn expressions_that_take_long_are_many_turns() {
+    let squares = "{% $sum($map([1..100], function($n){ $n * $n })) %}";
+    let definition = format!(
+        r#"{{"QueryLanguage": "JSONata", "StartAt": "M", "States": {{"M": {{"Type": "Map", "End": true,
+        "Items": "{{% [1..20] %}}", "ItemSelector": {{"v": "{squares}"}}, "ItemProcessor": {{"StartAt": "P", "States": {{
+            "P": {{"Type": "Pass", "Output": {{"w": "{squares}"}}, "End": true}}}}}}}}}}}}"#
+    );
+    let run = |work| {
+        let mut world = World::new(&definition);
+        world.limits.turn_work = work;
+        world.begin("{}");
+        world
+    };
+    let (one, many) = (run(u32::MAX), run(asl::COSTLY));
+    assert_eq!(one.chunks.len(), 1);
+    assert!(many.chunks.len() > 20, "a turn for each iteration, at least: {}", many.chunks.len());
+    assert_eq!(many.story(), one.story());
+}
+
 #[test]
 fn the_machine_times_out() {
     let mut world = World::start(
