@@ -63,13 +63,17 @@ const HOUSE: &[Place] = &[
         false,
     ),
     // It reads the log beside the engine, in the words of `machine` and `asl`.
-    place("sim", &["engine", "store", "machine", "asl"], HTTP, false),
+    place("sim", &["engine", "store", "machine", "asl", "powercut"], HTTP, false),
+    place("powercut", &[], HTTP, false),
     // What the fuzzer and its replay hand hostile bytes to.
     place("hostile", &["engine", "machine", "asl", "jsonpath", "server"], &[], false),
     place("fuzz", &["hostile"], &[], false),
     place("bench", &[], &[], false),
     place("tidy", &[], &[], false),
 ];
+
+/// Tests only, and not all of it safe Rust: a lint that is forbidden cannot be allowed in one file.
+const OWN_LINTS: &[&str] = &["powercut"];
 
 /// Parts of paths that a pure crate never mentions, and what they would bring in.
 const IMPURE_PATHS: &[(&[&str], &str)] = &[
@@ -103,7 +107,8 @@ pub(crate) fn check(house: &House, found: &mut Vec<Violation>) {
         };
         let inherits = package.manifest.get("lints").and_then(|lints| lints.get("workspace")?.as_bool());
         // A package that is a workspace of its own (`fuzz`) has no other one to take them from.
-        if inherits != Some(true) && !package.manifest.contains_key("workspace") {
+        let is_own = package.manifest.contains_key("workspace") || OWN_LINTS.contains(&&*package.name);
+        if inherits != Some(true) && !is_own {
             tell("[lints]", "the lints of the workspace are not taken over: add `[lints] workspace = true`".into());
         }
         let Some(place) = HOUSE.iter().find(|place| place.name == package.name) else {
