@@ -142,6 +142,11 @@ impl Disk {
         state.out |= operations == 0;
     }
 
+    /// The power does not go after all, if it has not gone yet.
+    pub fn power_stays(&self) {
+        self.state().goes_at = None;
+    }
+
     pub fn is_out(&self) -> bool {
         self.state().out
     }

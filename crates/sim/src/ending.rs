@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use machine::Body;
-use store::Store;
 
 use crate::clients::{Operation, describe_named, list_machine, read_history, send, stop_named};
 use crate::house;
@@ -163,9 +162,10 @@ fn undone(state: &State) -> Vec<String> {
 /// Nothing is left in the store that would be looked for again.
 async fn check_store(world: &World) {
     let fence = store::Fence { shard: 0, epoch: 0 };
-    let hot = world.store.hot(&fence, None, usize::MAX).await.unwrap_or_default();
-    let due = world.store.due(&fence, i64::MAX, usize::MAX).await.unwrap_or_default();
-    let waiting = world.store.activities_waiting().await.unwrap_or_default();
+    let store = world.store();
+    let hot = world.wait_for(store.hot(&fence, None, usize::MAX)).await.unwrap_or_default();
+    let due = world.wait_for(store.due(&fence, i64::MAX, usize::MAX)).await.unwrap_or_default();
+    let waiting = world.wait_for(store.activities_waiting()).await.unwrap_or_default();
     world.check(hot.is_empty(), || format!("still hot: {hot:?}"));
     world.check(due.is_empty(), || format!("still due: {due:?}"));
     world.check(waiting.is_empty(), || format!("activity tasks are left: {waiting:?}"));

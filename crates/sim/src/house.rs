@@ -29,11 +29,14 @@ pub(crate) async fn start(world: &Arc<World>) -> bool {
         state.owners.born
     };
     let life = Life::new(number, world.clone(), skew);
+    world.state().owners.starting = Some(life.clone());
     world.note(&format!("L{number} starts, its clock {skew} ms off"));
     let store = Arc::new(FaultyStore(life.clone()));
     let hands = Arc::new(Hands(life.clone()));
     let open = Engine::open_in(world.plan.settings.clone(), store, hands, life.clone(), life.clone());
-    match life.while_alive(open).await {
+    let opened = life.while_alive(open).await;
+    world.state().owners.starting = None;
+    match opened {
         Some(Ok(engine)) => {
             world.note(&format!("L{number} lives"));
             world.saw("process.lives");

@@ -14,6 +14,7 @@ mod house;
 mod life;
 mod model;
 mod plan;
+mod power;
 mod programs;
 mod script;
 mod services;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use engine::{Chance, Clock};
 use machine::Timestamp;
+use store::{Commit, Outcome};
 
 use crate::gate::Gate;
 use crate::world::World;
@@ -49,6 +50,33 @@ impl Life {
 
     pub fn die(&self) {
         self.dead.open();
+    }
+
+    /// The store says what became of a turn of its.
+    pub fn landed(&self, commit: &Commit, outcome: Outcome) {
+        let world = &self.world;
+        let now = world.now_ms();
+        let mut guard = world.state();
+        let state = &mut *guard;
+        let name = format!("{} {}", commit.key, commit.seq);
+        state.transcript.line(now, &format!("L{} commit {name} {outcome:?}", self.number));
+        state.transcript.bytes(&commit.chunk.records);
+        state.transcript.bytes(&commit.chunk.payloads);
+        let kind = match outcome {
+            Outcome::Committed => "committed",
+            Outcome::NameTaken(_) => "name taken",
+            Outcome::SeqTaken => "seq taken",
+            Outcome::Fenced => "fenced",
+        };
+        *state.seen.entry(format!("commit.{kind}")).or_default() += 1;
+        if outcome == Outcome::SeqTaken {
+            drop(guard);
+            world.violated(format!("chunk {name} is written twice"));
+        } else if outcome == Outcome::Committed {
+            let landed = crate::truth::landed(state, commit, self);
+            drop(guard);
+            world.check_result(landed.map_err(|e| format!("commit {name}: {e}")));
+        }
     }
 
     /// What comes of it while the process lives; `None` where it died first.

@@ -22,6 +22,8 @@ pub struct Plan {
     pub workers: usize,
     pub store: StoreFaults,
     pub crashes: Crashes,
+    /// The store is the real one on a disk of its own, and how likely it is with each write that the power goes soon.
+    pub power_goes: Option<u32>,
     pub services: ServiceFaults,
     /// Workers and clients that go away in the middle.
     pub gone: u32,
@@ -44,6 +46,8 @@ pub enum Plant {
     ForgetsWork,
     /// Now and then the last chunk of a log is not read.
     ReadsOldLogs,
+    /// Nothing is synced; found out only where the power goes.
+    NeverSyncs,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -121,6 +125,7 @@ impl Plan {
         plan.crashes.two_owners_every_ms = *dice.pick(&[0, 0, 0, 10_000]);
         plan.clock_jump_ms = *dice.pick(&[0, 0, 2_000, 3_600_000]);
         plan.clock_set_every_ms = *dice.pick(&[0, 0, 20_000]);
+        plan.power_goes = *dice.pick(&[None, None, None, None, None, None, Some(3), Some(30)]);
         plan
     }
 
@@ -135,6 +140,7 @@ impl Plan {
             workers: 0,
             store: StoreFaults::default(),
             crashes: Crashes::default(),
+            power_goes: None,
             services: ServiceFaults::default(),
             gone: 0,
             clock_jump_ms: 0,
@@ -148,6 +154,7 @@ impl Plan {
     pub fn is_gentle(&self) -> bool {
         let crashes = &self.crashes;
         !self.scripted
+            && self.power_goes.is_none()
             && crashes.every_ms == 0
             && crashes.before_commit + crashes.after_commit + crashes.in_call == 0
             && crashes.two_owners_every_ms == 0

@@ -56,7 +56,7 @@ impl FaultyStore {
         if fails {
             return Err(self.failed("read error"));
         }
-        let answer = work.await;
+        let answer = self.world().wait_for(work).await;
         let ms = self.world().state().script.slow_reads.pop_front().unwrap_or_default();
         self.world().sleep_ms(ms).await;
         self.pause().await;
@@ -111,7 +111,11 @@ impl FaultyStore {
             Fate::DiesBefore => self.die("dies before commit").await,
             Fate::Lands | Fate::ErrorAfter | Fate::DiesAfter => {}
         }
-        let answer = land.await;
+        self.world().perhaps_cut_power();
+        let answer = self.world().wait_for(land).await;
+        if self.world().lost_power() {
+            self.0.go_on().await;
+        }
         match fate {
             Fate::ErrorAfter => return Err(self.failed("error after")),
             Fate::DiesAfter => self.die("dies after commit").await,
@@ -143,33 +147,21 @@ impl FaultyStore {
         if let (Some(Plant::IgnoresFences), Some(newest)) = (self.world().plan.plant, newest) {
             turns.iter_mut().for_each(|(fence, _)| *fence = newest);
         }
-        let outcomes = self.world().store.commit(turns.clone()).await?;
-        for ((_, commit), outcome) in turns.iter().zip(&outcomes) {
-            let world = self.world();
-            let now = world.now_ms();
-            let mut guard = world.state();
-            let state = &mut *guard;
-            let name = format!("{} {}", commit.key, commit.seq);
-            state.transcript.line(now, &format!("L{} commit {name} {outcome:?}", self.0.number));
-            state.transcript.bytes(&commit.chunk.records);
-            state.transcript.bytes(&commit.chunk.payloads);
-            let kind = match outcome {
-                Outcome::Committed => "committed",
-                Outcome::NameTaken(_) => "name taken",
-                Outcome::SeqTaken => "seq taken",
-                Outcome::Fenced => "fenced",
-            };
-            *state.seen.entry(format!("commit.{kind}")).or_default() += 1;
-            if *outcome == Outcome::SeqTaken {
-                drop(guard);
-                world.violated(format!("chunk {name} is written twice"));
-            } else if *outcome == Outcome::Committed {
-                let landed = crate::truth::landed(state, commit, &self.0, now);
-                drop(guard);
-                world.check_result(landed.map_err(|e| format!("commit {name}: {e}")));
+        let outcomes = self.world().store().commit(turns.clone()).await;
+        match &outcomes {
+            Ok(outcomes) => {
+                for ((_, commit), outcome) in turns.iter().zip(outcomes) {
+                    self.0.landed(commit, *outcome);
+                }
             }
+            // What became of these will be seen when there is power again.
+            Err(_) if self.world().power_is_out() => {
+                let commits = turns.into_iter().map(|(_, commit)| commit);
+                self.world().state().unknown.extend(commits.map(|commit| (self.0.clone(), commit)));
+            }
+            Err(_) => {}
         }
-        Ok(outcomes)
+        outcomes
     }
 }
 
@@ -177,7 +169,7 @@ impl FaultyStore {
 impl Store for FaultyStore {
     async fn acquire(&self, shard: u16, node: &str) -> Result<Option<Fence>> {
         let take = async {
-            let fence = self.world().store.acquire(shard, node).await;
+            let fence = self.world().store().acquire(shard, node).await;
             let owners = &mut self.world().state().owners;
             owners.fence = fence.clone().ok().flatten();
             for (life, _) in &owners.lives {
@@ -193,7 +185,7 @@ impl Store for FaultyStore {
     }
 
     async fn load(&self, key: ExecutionKey, from_seq: u32) -> Result<Vec<StoredChunk>> {
-        let mut chunks = self.read(&format!("load {key} {from_seq}"), self.world().store.load(key, from_seq)).await?;
+        let mut chunks = self.read(&format!("load {key} {from_seq}"), self.world().store().load(key, from_seq)).await?;
         if chunks.len() > 1 && self.lies(Plant::ReadsOldLogs) {
             chunks.pop();
         }
@@ -201,56 +193,56 @@ impl Store for FaultyStore {
     }
 
     async fn load_ends(&self, key: ExecutionKey) -> Result<Vec<StoredChunk>> {
-        self.read(&format!("load_ends {key}"), self.world().store.load_ends(key)).await
+        self.read(&format!("load_ends {key}"), self.world().store().load_ends(key)).await
     }
 
     async fn load_events(&self, key: ExecutionKey, range: EventRange) -> Result<Vec<StoredChunk>> {
-        self.read(&format!("load_events {key} {range:?}"), self.world().store.load_events(key, range)).await
+        self.read(&format!("load_events {key} {range:?}"), self.world().store().load_events(key, range)).await
     }
 
     async fn load_seqs(&self, key: ExecutionKey, seqs: &[u32]) -> Result<Vec<StoredChunk>> {
-        self.read(&format!("load_seqs {key} {seqs:?}"), self.world().store.load_seqs(key, seqs)).await
+        self.read(&format!("load_seqs {key} {seqs:?}"), self.world().store().load_seqs(key, seqs)).await
     }
 
     async fn find(&self, machine: &str, name: &str) -> Result<Option<Listing>> {
-        self.read(&format!("find {name}"), self.world().store.find(machine, name)).await
+        self.read(&format!("find {name}"), self.world().store().find(machine, name)).await
     }
 
     async fn listing(&self, key: ExecutionKey) -> Result<Option<Listing>> {
-        self.read(&format!("listing {key}"), self.world().store.listing(key)).await
+        self.read(&format!("listing {key}"), self.world().store().listing(key)).await
     }
 
     async fn list(&self, query: &ListQuery, after: Option<Position>, limit: usize) -> Result<Page<Listing>> {
-        self.read(&format!("list {query:?} {after:?}"), self.world().store.list(query, after, limit)).await
+        self.read(&format!("list {query:?} {after:?}"), self.world().store().list(query, after, limit)).await
     }
 
     async fn has_running(&self, machine: &str) -> Result<bool> {
-        self.read("has_running", self.world().store.has_running(machine)).await
+        self.read("has_running", self.world().store().has_running(machine)).await
     }
 
     async fn due(&self, fence: &Fence, until: i64, limit: usize) -> Result<Vec<(ExecutionKey, i64)>> {
-        self.read(&format!("due {until}"), self.world().store.due(fence, until, limit)).await
+        self.read(&format!("due {until}"), self.world().store().due(fence, until, limit)).await
     }
 
     async fn next_due(&self, fence: &Fence) -> Result<Option<i64>> {
-        self.read("next_due", self.world().store.next_due(fence)).await
+        self.read("next_due", self.world().store().next_due(fence)).await
     }
 
     async fn hot(&self, fence: &Fence, after: Option<ExecutionKey>, limit: usize) -> Result<Vec<ExecutionKey>> {
-        let hot = self.read("hot", self.world().store.hot(fence, after, limit)).await?;
+        let hot = self.read("hot", self.world().store().hot(fence, after, limit)).await?;
         Ok(if self.world().plan.plant == Some(Plant::ForgetsWork) { Vec::new() } else { hot })
     }
 
     async fn last_number(&self, fence: &Fence) -> Result<u64> {
-        self.read("last_number", self.world().store.last_number(fence)).await
+        self.read("last_number", self.world().store().last_number(fence)).await
     }
 
     async fn deliver(&self, shard: u16, input: Vec<u8>, execution: ExecutionKey) -> Result<()> {
-        self.write("deliver", 0, self.world().store.deliver(shard, input, execution)).await
+        self.write("deliver", 0, self.world().store().deliver(shard, input, execution)).await
     }
 
     async fn take_inbox(&self, fence: &Fence, limit: usize) -> Result<Vec<Inbox>> {
-        self.read("take_inbox", self.world().store.take_inbox(fence, limit)).await
+        self.read("take_inbox", self.world().store().take_inbox(fence, limit)).await
     }
 
     async fn activity_tasks(
@@ -259,35 +251,35 @@ impl Store for FaultyStore {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, ActivityTask)>> {
-        self.read("activity_tasks", self.world().store.activity_tasks(activity, after, limit)).await
+        self.read("activity_tasks", self.world().store().activity_tasks(activity, after, limit)).await
     }
 
     async fn claim_activity(&self, activity: &str, now: i64, until: i64) -> Result<Option<ActivityTask>> {
-        self.write("claim_activity", 0, self.world().store.claim_activity(activity, now, until)).await
+        self.write("claim_activity", 0, self.world().store().claim_activity(activity, now, until)).await
     }
 
     async fn activities_waiting(&self) -> Result<Vec<String>> {
-        self.read("activities_waiting", self.world().store.activities_waiting()).await
+        self.read("activities_waiting", self.world().store().activities_waiting()).await
     }
 
     async fn put_definition(&self, hash: Hash, text: &str) -> Result<()> {
-        self.write("put_definition", 0, self.world().store.put_definition(hash, text)).await
+        self.write("put_definition", 0, self.world().store().put_definition(hash, text)).await
     }
 
     async fn definition(&self, hash: Hash) -> Result<Option<String>> {
-        self.read("definition", self.world().store.definition(hash)).await
+        self.read("definition", self.world().store().definition(hash)).await
     }
 
     async fn drop_unused_definitions(&self) -> Result<usize> {
-        self.write("drop_unused_definitions", 0, self.world().store.drop_unused_definitions()).await
+        self.write("drop_unused_definitions", 0, self.world().store().drop_unused_definitions()).await
     }
 
     async fn change_items(&self, changes: Vec<ItemChange>, definitions: Vec<(Hash, String)>) -> Result<Changed> {
-        self.write("change_items", 0, self.world().store.change_items(changes, definitions)).await
+        self.write("change_items", 0, self.world().store().change_items(changes, definitions)).await
     }
 
     async fn item(&self, kind: ItemKind, scope: &str, name: &str) -> Result<Option<(Item, u64)>> {
-        self.read(&format!("item {name}"), self.world().store.item(kind, scope, name)).await
+        self.read(&format!("item {name}"), self.world().store().item(kind, scope, name)).await
     }
 
     async fn items(
@@ -297,7 +289,7 @@ impl Store for FaultyStore {
         after: Option<String>,
         limit: usize,
     ) -> Result<Page<(Item, u64)>> {
-        self.read("items", self.world().store.items(kind, scope, after, limit)).await
+        self.read("items", self.world().store().items(kind, scope, after, limit)).await
     }
 
     async fn items_newest(
@@ -307,11 +299,11 @@ impl Store for FaultyStore {
         after: Option<(i64, String)>,
         limit: usize,
     ) -> Result<Page<(Item, u64)>> {
-        self.read("items_newest", self.world().store.items_newest(kind, scope, after, limit)).await
+        self.read("items_newest", self.world().store().items_newest(kind, scope, after, limit)).await
     }
 
     async fn secret(&self, name: &str, make: &[u8]) -> Result<Vec<u8>> {
-        self.write("secret", 0, self.world().store.secret(name, make)).await
+        self.write("secret", 0, self.world().store().secret(name, make)).await
     }
 
     async fn bytes(&self) -> Result<u64> {
@@ -319,10 +311,10 @@ impl Store for FaultyStore {
     }
 
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize> {
-        self.write("delete_ended", 0, self.world().store.delete_ended(before, limit)).await
+        self.write("delete_ended", 0, self.world().store().delete_ended(before, limit)).await
     }
 
     async fn backup(&self, to: &Path) -> Result<()> {
-        self.read("backup", self.world().store.backup(to)).await
+        self.read("backup", self.world().store().backup(to)).await
     }
 }

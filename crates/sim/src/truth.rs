@@ -109,7 +109,7 @@ impl Truth {
 }
 
 /// A commit has landed.
-pub(crate) fn landed(state: &mut State, commit: &Commit, life: &Life, _now_ms: u64) -> Result<(), String> {
+pub(crate) fn landed(state: &mut State, commit: &Commit, life: &Life) -> Result<(), String> {
     let records = codec::records(&commit.chunk.records).map_err(|e| e.to_string())?;
     if !state.truth.logs.contains_key(&commit.key) {
         begin(&mut state.truth, commit, &records)?;
@@ -239,6 +239,11 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
 }
 
 impl Log {
+    /// How many turns it holds.
+    pub fn chunks(&self) -> usize {
+        self.chunks as usize
+    }
+
     fn scheduled(&self, record: &Record, scheduled: &Scheduled) -> Result<Task, String> {
         let Kind::Task(asl) = &self.program.state(record.state).kind else { return Err("no Task state".into()) };
         let how = match &asl.resource.target {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use engine::Engine;
 use machine::{TaskId, Timestamp};
-use store::{ExecutionKey, Fence, MemoryStore};
+use store::{Commit, ExecutionKey, Fence, MemoryStore, Store};
 use tokio::time::Instant;
 
 use crate::dice::Dice;
@@ -15,6 +15,7 @@ use crate::gate::Gate;
 use crate::life::Life;
 use crate::model::Model;
 use crate::plan::Plan;
+use crate::power::{self, Computer};
 use crate::script::Script;
 use crate::services::Services;
 use crate::transcript::Transcript;
@@ -28,7 +29,9 @@ const ENDLESS: u32 = 20_000;
 
 pub(crate) struct World {
     pub plan: Plan,
-    pub store: MemoryStore,
+    memory: Arc<MemoryStore>,
+    /// The store is on its disk, and not in memory.
+    computer: Option<Computer>,
     began: Instant,
     /// Open when the faults are over.
     pub quiet: Gate,
@@ -56,6 +59,8 @@ pub(crate) struct State {
     /// The last heartbeat that a caller was told is heard: in which life, and when it was sent by that life's clock.
     pub beats: BTreeMap<(ExecutionKey, TaskId), (u32, Timestamp)>,
     pub full_until_ms: u64,
+    /// What was being committed when the power went, by whom.
+    pub unknown: Vec<(Arc<Life>, Commit)>,
     /// A moment, and how often the store was asked in it.
     hurry: (u64, u32),
     /// Numbers what clients ask, in order.
@@ -71,6 +76,7 @@ pub(crate) struct Owners {
     pub skew_ms: i64,
     /// One is being started.
     pub taking: bool,
+    pub starting: Option<Arc<Life>>,
     /// As the store gave it out last.
     pub fence: Option<Fence>,
 }
@@ -94,12 +100,14 @@ impl World {
             latest_wall: 0,
             beats: BTreeMap::new(),
             full_until_ms: 0,
+            unknown: Vec::new(),
             hurry: (0, 0),
             operations: 0,
         };
         Arc::new(World {
+            computer: plan.power_goes.map(|_| Computer::new(&plan)),
             plan,
-            store: MemoryStore::new(),
+            memory: Arc::new(MemoryStore::new()),
             began: Instant::now(),
             quiet: Gate::default(),
             ended: Gate::default(),
@@ -110,6 +118,42 @@ impl World {
     pub fn state(&self) -> MutexGuard<'_, State> {
         // There is one thread: waiting for the lock would be waiting for oneself.
         self.state.try_lock().expect("the world's state is held already")
+    }
+
+    /// What is written outlives every process.
+    pub fn store(&self) -> Arc<dyn Store> {
+        match &self.computer {
+            Some(computer) => computer.store(),
+            None => self.memory.clone(),
+        }
+    }
+
+    /// What the store answers. The real one has threads of its own, which know nothing of the world's time.
+    pub async fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        if self.computer.is_some() { power::futures(work) } else { work.await }
+    }
+
+    pub fn perhaps_cut_power(&self) {
+        match (&self.computer, self.plan.power_goes) {
+            (Some(computer), Some(_)) if self.is_quiet() => computer.stays(),
+            (Some(computer), Some(per_mille)) => computer.perhaps_goes(per_mille),
+            _ => {}
+        }
+    }
+
+    /// Whether the power has gone; then everybody has died of it.
+    pub fn lost_power(&self) -> bool {
+        match &self.computer {
+            Some(computer) if computer.is_out() => {
+                power::lose(self, computer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub fn power_is_out(&self) -> bool {
+        self.computer.as_ref().is_some_and(Computer::is_out)
     }
 
     /// Milliseconds since the world began; no process knows them.

@@ -7,7 +7,10 @@ const SEEDS: u64 = 200;
 
 fn find(plant: Plant) -> String {
     for seed in 0..SEEDS {
-        let plan = Plan { plant: Some(plant), ..Plan::of(seed) };
+        let mut plan = Plan { plant: Some(plant), ..Plan::of(seed) };
+        if plant == Plant::NeverSyncs {
+            (plan.calm, plan.power_goes) = (false, Some(30));
+        }
         if let Some(violation) = sim::run(plan, false).violation {
             return violation;
         }
@@ -33,4 +36,10 @@ fn a_store_that_forgets_work_is_found_out() {
 #[test]
 fn a_store_that_reads_old_logs_is_found_out() {
     find(Plant::ReadsOldLogs);
+}
+
+#[test]
+fn a_store_that_never_syncs_is_found_out_when_the_power_goes() {
+    let violation = find(Plant::NeverSyncs);
+    println!("{violation}");
 }
