@@ -20,8 +20,9 @@ use crate::world::World;
 /// commits take.
 const STAYS: u64 = 40;
 
-/// How often a computer that is starting is cut off, in thousandths.
-const AGAIN: u32 = 100;
+/// How often a computer that has just started is cut off again, in thousandths, and after how many operations at most.
+const AGAIN: u32 = 200;
+const SOON: u64 = 10;
 
 /// The computer: its disk, and the store that is open on it.
 pub(crate) struct Computer {
@@ -81,28 +82,19 @@ impl Computer {
         state.disk.power_stays();
     }
 
-    /// Starts it again from what is on its disk; how often that took.
-    fn start_again(&self) -> Result<u32, String> {
+    /// Starts it again from what is on its disk.
+    fn start_again(&self) -> Result<(), String> {
         let mut guard = self.state();
         let state = &mut *guard;
-        for times in 1.. {
-            state.starts += 1;
-            let dir = self.folder.path().join(state.starts.to_string());
-            state.disk = state.disk.restart_in(&dir, &mut state.survival).map_err(|error| error.to_string())?;
-            if state.dice.per_mille(AGAIN) {
-                state.disk.power_goes_after(state.dice.between(1, STAYS));
-            }
-            match open(dir, self.synchronous) {
-                Ok(store) if !state.disk.is_out() => {
-                    state.disk.power_stays();
-                    (state.store, state.armed) = (Arc::new(store), false);
-                    return Ok(times);
-                }
-                Err(error) if !state.disk.is_out() => return Err(error.to_string()),
-                _ => {}
-            }
+        state.starts += 1;
+        let dir = self.folder.path().join(state.starts.to_string());
+        state.disk = state.disk.restart_in(&dir, &mut state.survival).map_err(|error| error.to_string())?;
+        state.store = Arc::new(open(dir, self.synchronous).map_err(|error| error.to_string())?);
+        state.armed = state.dice.per_mille(AGAIN);
+        if state.armed {
+            state.disk.power_goes_after(state.dice.between(1, SOON));
         }
-        unreachable!("somebody always has luck");
+        Ok(())
     }
 }
 
@@ -114,15 +106,17 @@ fn open(dir: PathBuf, synchronous: Synchronous) -> store::Result<SqliteStore> {
 pub(crate) fn lose(world: &World, computer: &Computer) {
     world.note("the power is gone");
     world.saw("crash.power");
-    let lives: Vec<_> = {
+    let (lives, starting) = {
         let owners = &mut world.state().owners;
-        owners.lives.iter().map(|(life, _)| life.clone()).chain(owners.starting.take()).collect()
+        let lives: Vec<_> = owners.lives.iter().map(|(life, _)| life.clone()).collect();
+        (lives, owners.starting.take())
     };
-    lives.iter().for_each(|life| house::kill(world, life));
-    match computer.start_again() {
-        Ok(1) => {}
-        Ok(_) => world.saw("crash.power while starting"),
-        Err(error) => return world.violated(format!("the store does not open after a power cut: {error}")),
+    if starting.is_some() {
+        world.saw("crash.power while starting");
+    }
+    lives.iter().chain(&starting).for_each(|life| house::kill(world, life));
+    if let Err(error) = computer.start_again() {
+        return world.violated(format!("the store does not open after a power cut: {error}"));
     }
     world.note("the power is back");
     let found = futures(async {
