@@ -10,7 +10,7 @@ else
   RUN_TESTS := cargo test --workspace --no-fail-fast
 endif
 
-.PHONY: help setup demo test conformance bench steady sim fuzz release
+.PHONY: help setup demo test conformance bench steady sim soak power fuzz release
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -29,6 +29,7 @@ test: setup  ## format, lints, all Rust tests, then real AWS clients against the
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN_TESTS)
+	cargo build --locked -p cli -p soak && target/debug/soak --server $(DEBUG) --rounds 200
 	@if [ -d tests/wire ]; then \
 	  cargo build --locked -p cli && cargo build --locked -p aws --example wire && \
 	  STEPWELL=$(abspath $(DEBUG)) .venv/bin/python -m pytest tests/wire; \
@@ -43,6 +44,16 @@ SEEDS ?= 0..20000
 sim: export SEEDS := $(SEEDS)
 sim:  ## the engine in simulated worlds, for as long as you like (SEEDS=0..100000, SIM_SECONDS=3600)
 	cargo test --release --locked -p sim --test seeds every_seed -- --nocapture
+
+ROUNDS ?= 3000
+soak: release  ## kill -9 under load, thousands of times (ROUNDS=3000), and compare the books
+	cargo build --release --locked -p soak
+	target/release/soak --server $(RELEASE) --rounds $(ROUNDS)
+
+STORES ?= 500
+power: export POWER_STORES := $(STORES)
+power:  ## cut the power under the store, 20 times for each of STORES=500
+	cargo test --release --locked -p powercut --test store what_was -- --nocapture
 
 bench: release  ## measure the workloads and print figure | must | aim | got
 	cargo build --release --locked -p bench

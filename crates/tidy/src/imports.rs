@@ -69,6 +69,7 @@ const HOUSE: &[Place] = &[
     place("hostile", &["engine", "machine", "asl", "jsonpath", "server"], &[], false),
     place("fuzz", &["hostile"], &[], false),
     place("bench", &[], &[], false),
+    place("soak", &[], &[], false),
     place("tidy", &[], &[], false),
 ];
 
