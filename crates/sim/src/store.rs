@@ -307,7 +307,7 @@ impl Store for FaultyStore {
     }
 
     async fn bytes(&self) -> Result<u64> {
-        self.read("bytes", self.world().store.bytes()).await
+        self.read("bytes", self.world().store().bytes()).await
     }
 
     async fn delete_ended(&self, before: i64, limit: usize) -> Result<usize> {
