@@ -206,12 +206,12 @@ def test_a_corrupted_page(fresh):
 def test_damage_in_a_large_store_is_found_beside_the_serving(fresh):
     server = fresh(laptop=False).start()
     machine = server.machine(PASS)
-    for n in range(220):
+    for n in range(160):
         server.begin(machine, {"data": f"{n:03}" * 80_000}, name=f"n{n}")
     assert server.stop() == 0
     with open(server.data / "stepwell.db", "r+b") as store:
         at = store.read().index(b"111" * 100) + 50
-        assert store.tell() > 48 * MIB
+        assert store.tell() > 32 * MIB
         store.seek(at)
         store.write(b"X")
     server.start()

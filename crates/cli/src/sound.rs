@@ -8,8 +8,8 @@ use store::{SqliteStore, Store};
 
 use crate::Failed;
 
-/// Up to this, the check is over before anything is served: less than a tenth of a second.
-const CHECKED_FIRST_BYTES: u64 = 48 << 20;
+/// Up to this, the check is over before anything is served: it takes about a tenth of a second of CPU.
+const CHECKED_FIRST_BYTES: u64 = 32 << 20;
 
 pub struct Check {
     store: Arc<SqliteStore>,
