@@ -77,7 +77,7 @@ enum Role {
         #[arg(long, default_value = "target/bench")]
         scratch: PathBuf,
         #[command(flatten)]
-        options: steady::Steady,
+        options: steady::Length,
         #[command(flatten)]
         size: Size,
     },

@@ -25,7 +25,7 @@ const WARM_PART: f64 = 0.25;
 const GROWTH: f64 = 1.10;
 
 #[derive(clap::Args, Clone, Debug)]
-pub struct Steady {
+pub struct Length {
     /// How long
     #[arg(long, default_value_t = 60.0)]
     minutes: f64,
@@ -38,7 +38,7 @@ struct Look {
 }
 
 /// Runs W1 and prints what the server holds, once a minute; fails where it grows.
-pub async fn steady(recipe: &Recipe, options: &Steady, size: &Size) -> Result<()> {
+pub async fn steady(recipe: &Recipe, options: &Length, size: &Size) -> Result<()> {
     std::fs::create_dir_all(&recipe.scratch)?;
     let settings = recipe.scratch.join("steady.toml");
     std::fs::write(&settings, SETTINGS)?;
