@@ -10,7 +10,7 @@ else
   RUN_TESTS := cargo test --workspace --no-fail-fast
 endif
 
-.PHONY: help setup demo test conformance bench steady sim soak power fuzz release
+.PHONY: help setup demo test conformance bench growth steady parts instructions sim soak power fuzz release
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -55,9 +55,20 @@ power: export POWER_STORES := $(STORES)
 power:  ## cut the power under the store, 20 times for each of STORES=500
 	cargo test --release --locked -p powercut --test store what_was -- --nocapture
 
-bench: release  ## measure the workloads and print figure | must | aim | got
+bench: release  ## measure the workloads and print figure | must | aim | got (WORK="w1 w3" for some of them)
 	cargo build --release --locked -p bench
-	target/release/bench all --server $(RELEASE)
+	target/release/bench $(or $(WORK),all) --server $(RELEASE)
+
+growth: release  ## what a transition and a page cost as the store grows (SIZES=1000,10000,100000,1000000)
+	cargo build --release --locked -p bench
+	target/release/bench growth --server $(RELEASE) $(if $(SIZES),--executions $(SIZES))
+
+parts:  ## how long the parts take: a turn, a commit, a path, a page, a request
+	cargo bench --locked -p parts
+
+instructions:  ## compare the instructions of the parts with those that are kept (KEEP=1 keeps the new ones)
+	cargo build --profile profiling --locked -p parts
+	target/profiling/parts $(if $(KEEP),write,check) bench/instructions.txt
 
 MINUTES ?= 60
 steady: release  ## W1 for an hour (MINUTES=60): fails where the server's memory grows, prints it once a minute

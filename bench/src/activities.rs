@@ -52,15 +52,14 @@ pub async fn w1t(source: &Source, size: &Size, report: &mut Report) -> Result<()
     };
     let measured = async {
         run(0, WARM.min(executions)).await?;
-        metered(&target, run(WARM, executions)).await
+        metered(&target, executions * TASKS, run(WARM, executions)).await
     };
-    let spent = tokio::select! {
+    let ((), spent) = tokio::select! {
         spent = measured => spent?,
         Some(ended) = workers.join_next() => return ended?,
     };
     report.got("w1t.rate", executions as f64 / spent.seconds);
-    report.got("w1t.cpu", spent.server.map(|cpu| cpu / (executions * TASKS) as f64 * 1_000.0));
-    report.got("w1t.driver", spent.own / executions as f64 * 1e6);
+    report.spent("W1t", spent);
     Ok(())
 }
 

@@ -111,71 +111,113 @@ impl Parking {
 pub async fn w3_latency(source: &Source, size: &Size, queue: &Queue, report: &mut Report) -> Result<()> {
     let parking = Parking::open(source, size, queue).await?;
     parking.warm().await?;
-    let mut api = Api::new(parking.target.address);
-    let mut samples = Vec::with_capacity(size.calls);
-    for n in 0..size.calls {
-        let execution = api.start(&parking.machine, &format!(r#"{{"n":{n}}}"#)).await?;
-        let token = parking.queue.token(n).await?;
-        let begun = Instant::now();
-        api.send_success(&token, "{}").await?;
-        api.until_succeeded(&execution).await?;
-        samples.push(begun.elapsed().as_secs_f64() * 1_000.0);
-    }
+    let (mut samples, spent) = metered(&parking.target, size.calls, async {
+        let mut api = Api::new(parking.target.address);
+        let mut samples = Vec::with_capacity(size.calls);
+        for n in 0..size.calls {
+            let execution = api.start(&parking.machine, &format!(r#"{{"n":{n}}}"#)).await?;
+            let token = parking.queue.token(n).await?;
+            let begun = Instant::now();
+            api.send_success(&token, "{}").await?;
+            api.until_succeeded(&execution).await?;
+            samples.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+        Ok(samples)
+    })
+    .await?;
+    report.spent("W3 one by one", spent);
     report.got("w3.p50", percentile(&mut samples, 0.5));
     report.got("w3.p99", percentile(&mut samples, 0.99));
     Ok(())
 }
 
-/// W3, second half: many parked at once.
+/// W3, second half: many parked at once, and taken up again by the server that parked them.
 pub async fn w3_parked(source: &Source, size: &Size, queue: &Queue, report: &mut Report) -> Result<()> {
     let parking = Parking::open(source, size, queue).await?;
-    let total = size.parked;
     parking.warm().await?;
-    tokio::time::sleep(SETTLE).await;
-    let before = parking.target.resident();
-    let mut executions = Vec::new();
-    let spent = metered(&parking.target, async {
-        executions = parking.park(total).await?;
-        Ok(())
-    })
-    .await?;
-    report.got("w3.starts", total as f64 / spent.seconds);
-    tokio::time::sleep(SETTLE).await;
-    let grown = before.and_then(|before| Some(parking.target.resident()? - before));
-    report.got("w3.parked", grown.map(|bytes| bytes / KIB / total as f64));
-    let mut lost = 0;
-    let spent = metered(&parking.target, async {
-        lost = parking.resolve(total, |n| n).await?;
-        Ok(())
-    })
-    .await?;
+    let total = size.parked;
+    let executions = parking.fill(total, ["w3.starts", "w3.held"], "W3 park", report).await?;
+    let (refused, spent) = metered(&parking.target, total, parking.resolve(total, |n| n)).await?;
     report.got("w3.resolves", total as f64 / spent.seconds);
-    lost += parking.unfinished(executions).await?;
+    report.spent("W3 resolve", spent);
+    let lost = refused.max(parking.unfinished(executions).await?);
     anyhow::ensure!(lost == 0, "{lost} of {total} parked executions were lost");
     Ok(())
 }
 
-/// W7: kill -9 with many parked, and back.
+/// W7: kill -9 with many parked, and back; then the same with very many.
 pub async fn w7(source: &Source, size: &Size, queue: &Queue, report: &mut Report) -> Result<()> {
+    if !matches!(source, Source::Spawn(_)) {
+        eprintln!("w7 needs a server that the driver starts (--server); left out");
+        return Ok(());
+    }
     let mut parking = Parking::open(source, size, queue).await?;
     let empty = parking.target.resident();
-    let total = size.parked;
-    let executions = parking.park(total).await?;
-    let begun = Instant::now();
-    parking.target.kill_and_restart()?;
-    parking.target.answers().await?;
-    let probes = PROBES.min(total);
-    let spread = total / probes;
-    let mut refused = parking.resolve(probes, move |index| index * spread).await?;
-    report.got("w7.ready", begun.elapsed().as_secs_f64());
-    tokio::time::sleep(SETTLE).await;
-    let grown = empty.and_then(|empty| Some(parking.target.resident()? - empty));
-    report.got("w7.parked", grown.map(|bytes| bytes / KIB / total as f64));
-    let rest: Vec<usize> = (0..total).filter(|n| n % spread != 0 || n / spread >= probes).collect();
-    refused += parking.resolve(rest.len(), move |index| rest[index]).await?;
-    let unfinished = parking.unfinished(executions).await?;
-    report.got("w7.lost", refused.max(unfinished) as f64);
-    Ok(())
+    let executions = parking.park(size.parked).await?;
+    let names = ["w7.ready", "w7.restarted", "w7.resolves", "w7.lost"];
+    parking.restart(executions, empty, names, "W7 resolve", report).await?;
+    drop(parking);
+
+    let mut parking = Parking::open(source, size, queue).await?;
+    parking.warm().await?;
+    let empty = parking.target.resident();
+    let executions = parking.fill(size.many, ["many.starts", "many.held"], "W7 many: park", report).await?;
+    let names = ["many.ready", "many.restarted", "many.resolves", "many.lost"];
+    parking.restart(executions, empty, names, "W7 many: resolve", report).await
+}
+
+impl Parking {
+    /// Parks so many, and notes how fast that was and by how much the server's memory grew for each.
+    async fn fill(
+        &self,
+        total: usize,
+        [starts, held]: [&str; 2],
+        work: &'static str,
+        report: &mut Report,
+    ) -> Result<Vec<String>> {
+        tokio::time::sleep(SETTLE).await;
+        let before = self.target.resident();
+        let (executions, spent) = metered(&self.target, total, self.park(total)).await?;
+        report.got(starts, total as f64 / spent.seconds);
+        report.spent(work, spent);
+        tokio::time::sleep(SETTLE).await;
+        report.got(held, self.held_each(before, total));
+        Ok(executions)
+    }
+
+    /// Kills the server with these parked, and notes what is there when it is back, and how it goes on.
+    async fn restart(
+        &mut self,
+        executions: Vec<String>,
+        empty: Option<f64>,
+        [ready, restarted, resolves, lost]: [&str; 4],
+        work: &'static str,
+        report: &mut Report,
+    ) -> Result<()> {
+        let total = executions.len();
+        let begun = Instant::now();
+        self.target.kill_and_restart()?;
+        self.target.answers().await?;
+        let probes = PROBES.min(total);
+        let spread = total / probes;
+        let mut refused = self.resolve(probes, move |index| index * spread).await?;
+        report.got(ready, begun.elapsed().as_secs_f64());
+        tokio::time::sleep(SETTLE).await;
+        report.got(restarted, self.held_each(empty, total));
+        let rest: Vec<usize> = (0..total).filter(|n| n % spread != 0 || n / spread >= probes).collect();
+        let (more, spent) = metered(&self.target, rest.len(), self.resolve(rest.len(), move |at| rest[at])).await?;
+        refused += more;
+        report.got(resolves, spent.transitions as f64 / spent.seconds);
+        report.spent(work, spent);
+        let unfinished = self.unfinished(executions).await?;
+        report.got(lost, refused.max(unfinished) as f64);
+        Ok(())
+    }
+
+    /// KiB for each of `total` by which the server has grown since it had so many bytes.
+    fn held_each(&self, before: Option<f64>, total: usize) -> Option<f64> {
+        Some((self.target.resident()? - before?) / KIB / total as f64)
+    }
 }
 
 /// Counts what went wrong, and tells of the first: the others are mostly the same again.

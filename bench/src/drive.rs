@@ -27,6 +27,9 @@ pub struct Size {
     /// Executions parked at once (W3, W7)
     #[arg(long, default_value_t = 10_000)]
     pub parked: usize,
+    /// Executions parked at once where they are many (a second round of W7)
+    #[arg(long, default_value_t = 100_000)]
+    pub many: usize,
     /// Executions that wait five seconds (W5)
     #[arg(long, default_value_t = 10_000)]
     pub timers: usize,
@@ -56,21 +59,38 @@ impl Source {
 }
 
 /// What a stretch of work cost.
+#[derive(Clone, Debug)]
 pub struct Spent {
+    /// States that were entered; requests, where nothing is run.
+    pub transitions: usize,
     pub seconds: f64,
     /// CPU of the driver.
     pub own: f64,
     /// CPU of the server, where its process is known.
     pub server: Option<f64>,
+    /// The most memory that the server has held until then, in bytes.
+    pub peak: Option<f64>,
 }
 
-/// Runs a stretch of work and says what it cost.
-pub async fn metered(target: &Target, work: impl Future<Output = Result<()>>) -> Result<Spent> {
+/// Runs a stretch of work of so many transitions, and says what came of it and what it cost.
+pub async fn metered<T>(
+    target: &Target,
+    transitions: usize,
+    work: impl Future<Output = Result<T>>,
+) -> Result<(T, Spent)> {
     let (own, server, begun) = (process::own_cpu()?, target.cpu(), Instant::now());
-    work.await?;
+    let value = work.await?;
     let seconds = begun.elapsed().as_secs_f64();
     let server = server.and_then(|before| Some(target.cpu()? - before));
-    Ok(Spent { seconds, own: process::own_cpu()? - own, server })
+    let (own, peak) = (process::own_cpu()? - own, target.peak());
+    Ok((value, Spent { transitions, seconds, own, server, peak }))
+}
+
+impl Spent {
+    /// The server's CPU for 1,000 transitions, in seconds.
+    pub fn per_thousand(&self) -> Option<f64> {
+        self.server.map(|cpu| cpu / self.transitions as f64 * 1_000.0)
+    }
 }
 
 /// Does `total` pieces of work with `callers` callers at once, each with a connection of its own.

@@ -49,12 +49,10 @@ pub async fn floor(scratch: &Path, size: &Size, report: &mut Report) -> Result<(
         work(WARM).await?;
         // Requests are cheap here, and CPU is counted in hundredths of a second: few of them would tell nothing.
         let requests = size.executions * 10;
-        let spent = metered(&target, work(requests)).await?;
+        let ((), spent) = metered(&target, requests, work(requests)).await?;
         report.got(&format!("floor.{name}.rate"), requests as f64 / spent.seconds);
-        report.got(&format!("floor.{name}.cpu"), spent.server.map(|cpu| cpu / requests as f64 * 1e6));
-        if !log {
-            report.got("floor.plain.driver", spent.own / requests as f64 * 1e6);
-        } else {
+        report.spent(if log { "floor, with a log" } else { "floor" }, spent);
+        if log {
             let one = async |api: &mut crate::api::Api, _| api.start("floor", "{}").await.map(drop);
             let mut samples = one_by_one(target.address, size.calls, one).await?;
             report.got("floor.log.p50", percentile(&mut samples, 0.5));

@@ -10,6 +10,7 @@ mod callbacks;
 mod drive;
 mod figures;
 mod floor;
+mod growth;
 mod http;
 mod lifecycle;
 mod passes;
@@ -21,8 +22,9 @@ mod timers;
 mod toy;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -59,6 +61,9 @@ struct Cli {
     /// Where data directories are made; on a disk, or durability is not measured
     #[arg(long, default_value = "target/bench")]
     scratch: PathBuf,
+    /// Seconds after which a workload is given up
+    #[arg(long, default_value_t = 150)]
+    limit: u64,
     /// The figures as JSON
     #[arg(long)]
     json: bool,
@@ -80,6 +85,15 @@ enum Role {
         options: steady::Length,
         #[command(flatten)]
         size: Size,
+    },
+    /// What a transition and a page cost as executions and events grow
+    Growth {
+        #[arg(long, default_value = "target/release/stepwell")]
+        server: PathBuf,
+        #[arg(long, default_value = "target/bench")]
+        scratch: PathBuf,
+        #[command(flatten)]
+        sizes: growth::Sizes,
     },
     /// The least that a server can do (started by `floor`)
     #[command(hide = true)]
@@ -132,6 +146,11 @@ fn run(cli: &Cli) -> Result<()> {
                 steady::steady(&recipe, options, size).await
             }
             Some(Role::FloorServer(options)) => floor::serve(options).await,
+            Some(Role::Growth { server, scratch, sizes }) => {
+                let source = spawned(server, scratch, &[]);
+                let queue = Queue::open(cli.queue).await?;
+                growth::growth(&source, &cli.size, sizes, &queue).await
+            }
             None => measure(cli).await,
         }
     })
@@ -140,10 +159,7 @@ fn run(cli: &Cli) -> Result<()> {
 async fn measure(cli: &Cli) -> Result<()> {
     let source = match cli.endpoint {
         Some(address) => Source::Running { address, pid: cli.pid },
-        None => {
-            let command = std::iter::once("serve".to_owned()).chain(cli.server_arg.iter().cloned()).collect();
-            Source::Spawn(Recipe { binary: cli.server.clone(), scratch: cli.scratch.clone(), command })
-        }
+        None => spawned(&cli.server, &cli.scratch, &cli.server_arg),
     };
     let queue = Queue::open(cli.queue).await?;
     let mut report = Report::default();
@@ -154,7 +170,9 @@ async fn measure(cli: &Cli) -> Result<()> {
         }
         let name = work.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
         eprintln!("{name} …");
-        if let Err(e) = one(*work, cli, &source, &queue, &mut report).await {
+        let limit = Duration::from_secs(cli.limit);
+        let done = tokio::time::timeout(limit, one(*work, cli, &source, &queue, &mut report)).await;
+        if let Err(e) = done.unwrap_or_else(|_| Err(anyhow::anyhow!("it was not done after {limit:?}"))) {
             eprintln!("{name} failed: {e:#}");
             failed += 1;
         }
@@ -166,6 +184,12 @@ async fn measure(cli: &Cli) -> Result<()> {
     }
     anyhow::ensure!(failed == 0, "{failed} workloads failed");
     Ok(())
+}
+
+/// A fresh server for every workload.
+fn spawned(binary: &Path, scratch: &Path, more: &[String]) -> Source {
+    let command = std::iter::once("serve".to_owned()).chain(more.iter().cloned()).collect();
+    Source::Spawn(Recipe { binary: binary.to_owned(), scratch: scratch.to_owned(), command })
 }
 
 async fn one(work: Work, cli: &Cli, source: &Source, queue: &Queue, report: &mut Report) -> Result<()> {

@@ -13,7 +13,6 @@ const W8_STATES: usize = 100;
 const W8_BYTES: usize = 200 * 1024;
 /// What is run before the clock starts: connections open, code and caches warm.
 const WARM: usize = 200;
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// W1: 10 Pass states, many in flight, start and poll until done.
 pub async fn w1(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
@@ -25,12 +24,10 @@ pub async fn w1(source: &Source, size: &Size, report: &mut Report) -> Result<()>
         side_by_side(target.address, size.in_flight, total, async move |api, _| api.run(&machine, "{}").await)
     };
     work(WARM.min(size.executions)).await?;
-    let spent = metered(&target, work(size.executions)).await?;
-    let executions = size.executions as f64;
-    report.got("w1.rate", executions / spent.seconds);
-    report.got("w1.cpu", spent.server.map(|cpu| cpu / (executions * W1_STATES as f64) * 1_000.0));
-    report.got("w1.peak", target.peak().map(|bytes| bytes / MIB));
-    report.got("w1.driver", spent.own / executions * 1e6);
+    let ((), spent) = metered(&target, size.executions * W1_STATES, work(size.executions)).await?;
+    report.got("w1.rate", size.executions as f64 / spent.seconds);
+    report.got("w1.cpu", spent.per_thousand());
+    report.spent("W1", spent);
     Ok(())
 }
 
@@ -41,7 +38,8 @@ pub async fn w2s(source: &Source, size: &Size, report: &mut Report) -> Result<()
     let machine = api.create_machine("bench-w2s", &chain(1, |_| json!({ "Type": "Pass" }))).await?;
     let run = async |api: &mut crate::api::Api, _| api.run(&machine, "{}").await;
     one_by_one(target.address, WARM.min(size.calls), &run).await?;
-    let mut samples = one_by_one(target.address, size.calls, &run).await?;
+    let (mut samples, spent) = metered(&target, size.calls, one_by_one(target.address, size.calls, &run)).await?;
+    report.spent("W2s", spent);
     report.got("w2s.p50", percentile(&mut samples, 0.5));
     report.got("w2s.p99", percentile(&mut samples, 0.99));
     Ok(())
@@ -56,8 +54,11 @@ pub async fn w4(source: &Source, size: &Size, report: &mut Report) -> Result<()>
     } });
     let machine = api.create_machine("bench-w4", &chain(1, |_| map.clone())).await?;
     let input = json!({ "items": (0..W4_ITEMS).collect::<Vec<_>>() }).to_string();
-    let mut samples = one_by_one(target.address, size.runs + 1, async |api, _| api.run(&machine, &input).await).await?;
-    samples.remove(0);
+    let run = async |api: &mut crate::api::Api, _| api.run(&machine, &input).await;
+    one_by_one(target.address, 1, &run).await?;
+    let transitions = size.runs * (W4_ITEMS + 1);
+    let (mut samples, spent) = metered(&target, transitions, one_by_one(target.address, size.runs, &run)).await?;
+    report.spent("W4", spent);
     report.got("w4.p50", percentile(&mut samples, 0.5));
     Ok(())
 }
@@ -68,8 +69,11 @@ pub async fn w8_payload(source: &Source, size: &Size, report: &mut Report) -> Re
     let mut api = crate::api::Api::new(target.address);
     let machine = api.create_machine("bench-w8", &chain(W8_STATES, |_| json!({ "Type": "Pass" }))).await?;
     let input = json!({ "text": "x".repeat(W8_BYTES) }).to_string();
-    let mut samples = one_by_one(target.address, size.runs + 1, async |api, _| api.run(&machine, &input).await).await?;
-    samples.remove(0);
+    let run = async |api: &mut crate::api::Api, _| api.run(&machine, &input).await;
+    one_by_one(target.address, 1, &run).await?;
+    let transitions = size.runs * W8_STATES;
+    let (mut samples, spent) = metered(&target, transitions, one_by_one(target.address, size.runs, &run)).await?;
+    report.spent("W8 200 KiB", spent);
     report.got("w8.passes", percentile(&mut samples, 0.5));
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::api::Api;
-use crate::drive::{Size, Source, chain, side_by_side};
+use crate::drive::{Size, Source, chain, metered, side_by_side};
 use crate::figures::{Report, percentile};
 
 const WAIT: Duration = Duration::from_secs(5);
@@ -32,22 +32,27 @@ pub async fn w5(source: &Source, size: &Size, report: &mut Report) -> Result<()>
     let watchers = Rc::new(RefCell::new(JoinSet::new()));
     let every = size.timers.div_ceil(WATCHED).max(1);
     let (arns, watch) = (executions.clone(), watchers.clone());
-    side_by_side(address, size.in_flight, size.timers, async move |api, n| {
-        let sent = Instant::now();
-        let execution = api.start(&machine, "{}").await?;
-        if n % every == 0 {
-            watch.borrow_mut().spawn_local(seen_late(Api::new(address), execution.clone(), sent));
+    let (mut seen, spent) = metered(&target, size.timers, async {
+        side_by_side(address, size.in_flight, size.timers, async move |api, n| {
+            let sent = Instant::now();
+            let execution = api.start(&machine, "{}").await?;
+            if n % every == 0 {
+                watch.borrow_mut().spawn_local(seen_late(Api::new(address), execution.clone(), sent));
+            }
+            arns.borrow_mut().push(execution);
+            Ok(())
+        })
+        .await?;
+        let mut seen = Vec::new();
+        let mut watchers = watchers.take();
+        while let Some(late) = watchers.join_next().await {
+            seen.push(late??);
         }
-        arns.borrow_mut().push(execution);
-        Ok(())
+        tokio::time::sleep(GRACE).await;
+        Ok(seen)
     })
     .await?;
-    let mut seen = Vec::new();
-    let mut watchers = watchers.take();
-    while let Some(late) = watchers.join_next().await {
-        seen.push(late??);
-    }
-    tokio::time::sleep(GRACE).await;
+    report.spent("W5", spent);
     let late = Rc::new(RefCell::new(Vec::with_capacity(size.timers)));
     let (samples, executions) = (late.clone(), executions.take());
     side_by_side(address, size.in_flight, size.timers, async move |api, n| {

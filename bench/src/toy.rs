@@ -137,7 +137,7 @@ async fn open(toy: Toy) -> Source {
     Source::Running { address, pid: Some(std::process::id()) }
 }
 
-const SMALL: Size = Size { executions: 300, in_flight: 8, calls: 20, parked: 150, timers: 40, runs: 3 };
+const SMALL: Size = Size { executions: 300, in_flight: 8, calls: 20, parked: 150, many: 300, timers: 40, runs: 3 };
 
 fn block_on(work: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

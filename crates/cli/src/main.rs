@@ -19,6 +19,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+/// A request is many small allocations on one thread that are freed on another: see docs/decisions/0005-the-allocator.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A durable workflow engine that runs Amazon States Language and speaks the AWS Step Functions API.
 ///
 /// Start a server and use it with any AWS SDK or the AWS CLI:

@@ -6,8 +6,12 @@ use store::{ExecutionKey, Listing};
 
 use crate::api::ExecutionDescription;
 
-/// Executions with more data than this are not kept in memory when they wait.
-const SMALL_BYTES: usize = 32 * 1024;
+/// About what an execution takes in memory beside its data: one that waits for a task, and one that is only described.
+const LIVE_BYTES: usize = 6 * 1024;
+pub(crate) const OVER_BYTES: usize = 1024;
+
+/// Data that was looked into is there as text and as a value, which is larger than the text.
+const VALUE_SHARE: usize = 4;
 
 /// What a task that waits still needs from here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,11 +45,18 @@ pub(crate) fn activity_of(program: &Program, execution: &Execution, task: TaskId
     }
 }
 
-pub(crate) fn is_small(execution: &Execution) -> bool {
+/// About how many bytes an execution takes in memory while it waits.
+pub(crate) fn resident_bytes(execution: &Execution) -> usize {
     let started = execution.started.as_ref().map_or(0, |s| s.input.text().len());
     let output = execution.output.as_ref().map_or(0, |o| o.text().len());
     let frames: usize = execution.frames.iter().map(|f| f.data.text().len() + size_of_val(f)).sum();
-    started + output + frames <= SMALL_BYTES
+    let rest = if is_settled(execution) { OVER_BYTES } else { LIVE_BYTES };
+    VALUE_SHARE * (started + output + frames) + rest
+}
+
+/// Whether nothing will ever happen to it again.
+pub(crate) fn is_settled(execution: &Execution) -> bool {
+    execution.is_over() && execution.debts.is_empty()
 }
 
 pub(crate) fn describe(execution: &Execution) -> ExecutionDescription {

@@ -63,7 +63,7 @@ impl Engine {
 
     /// The driver of an execution's first turn leaves; if something came in meanwhile, another one takes over.
     pub(crate) fn leave(&self, slot: Arc<Slot>, live: Box<Live>) {
-        let keep = put_down(&slot, live);
+        let keep = Some(put_down(&slot, live));
         if !self.slots.park(&slot, keep) {
             let engine = self.clone();
             tokio::spawn(async move { engine.drive(slot).await });
@@ -73,12 +73,13 @@ impl Engine {
     /// Turns the slot's execution until nothing is left to do for it.
     pub(crate) async fn drive(&self, slot: Arc<Slot>) {
         let driving = Driving::new(self, &slot);
-        let mut keep = true;
+        // A slot without an execution is kept too: it counts the commits that were lost in a row.
+        let mut keep = Some(describe::OVER_BYTES);
         loop {
             let (mail, live) = slot.take();
             if mail.is_empty() {
                 if let Some(live) = live {
-                    keep = put_down(&slot, live);
+                    keep = Some(put_down(&slot, live));
                 }
                 if self.slots.park(&slot, keep) {
                     driving.ends_well();
@@ -96,7 +97,7 @@ impl Engine {
                 Err(error) => {
                     tracing::error!(execution = %slot.key, %error, "an execution cannot be loaded");
                     refuse(mail, || error.again());
-                    keep = false;
+                    keep = None;
                     if matches!(error, Error::Unavailable(store::Error::Unavailable(_) | store::Error::Full(_))) {
                         self.look_again(&slot);
                     }
@@ -354,14 +355,13 @@ impl Drop for Driving<'_> {
     }
 }
 
-/// Leaves an execution in memory while it waits; what is over is only described. Whether it is worth keeping.
-fn put_down(slot: &Slot, live: Box<Live>) -> bool {
-    let execution = &live.execution;
-    let keep = describe::is_small(execution);
-    if keep && !(execution.is_over() && execution.debts.is_empty()) {
+/// Leaves an execution in memory while it waits; what is over is only described. How many bytes it takes.
+fn put_down(slot: &Slot, live: Box<Live>) -> usize {
+    let bytes = describe::resident_bytes(&live.execution);
+    if !describe::is_settled(&live.execution) {
         slot.put_back(live);
     }
-    keep
+    bytes
 }
 
 fn heartbeat(input: &Input) -> Option<u64> {

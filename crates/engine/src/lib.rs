@@ -157,7 +157,7 @@ impl Engine {
             machines: Mutex::new(LruCache::new(CACHED_MACHINES)),
             named: NamedCache::default(),
             deleting: Mutex::default(),
-            slots: Slots::new(settings.resident, settings.mailbox),
+            slots: Slots::new(settings.resident_bytes, settings.mailbox),
             timers: Timers::default(),
             beats: Beats::default(),
             activities: Activities::default(),

@@ -87,6 +87,14 @@ async fn resolve(engine: &Engine, key: ExecutionKey, chunks: &[StoredChunk]) -> 
     parsed.into_iter().map(|records| reader.resolve(records).map_err(damaged)).collect()
 }
 
+/// The number of an execution's last event, by the newest chunk that has any: a page from the end must not read the
+/// whole log to find it.
+async fn last_event(engine: &Engine, key: ExecutionKey) -> Result<u64> {
+    let range = EventRange { first: 1, last: u64::MAX, newest_first: true, max_bytes: 1 };
+    let chunks = engine.store.load_events(key, range).await?;
+    Ok(chunks.last().map_or(0, |stored| stored.chunk.first_event + u64::from(stored.chunk.events) - 1))
+}
+
 /// A page of history events.
 pub(crate) async fn page(
     engine: &Engine,
@@ -98,8 +106,13 @@ pub(crate) async fn page(
     let limit = query.limit as u64;
     let (first, last) = match (query.reverse, query.from) {
         (false, from) => (from.unwrap_or(1), from.unwrap_or(1).saturating_add(limit)),
-        (true, Some(from)) => (from.saturating_sub(limit).max(1), from),
-        (true, None) => (1, u64::MAX),
+        (true, from) => {
+            let from = match from {
+                Some(from) => from,
+                None => last_event(engine, key).await?,
+            };
+            (from.saturating_sub(limit).max(1), from)
+        }
     };
     let range = EventRange { first, last, newest_first: query.reverse, max_bytes: PAGE_BYTES };
     let chunks = engine.store.load_events(key, range).await?;

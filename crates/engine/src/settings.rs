@@ -14,8 +14,8 @@ pub struct Settings {
     pub node: String,
     /// Of one execution.
     pub limits: Limits,
-    /// Executions that are kept in memory though they only wait. Each takes a few KiB; more save loading.
-    pub resident: usize,
+    /// Memory for executions that only wait or are over, in bytes; each takes some KiB and its data. More saves loading.
+    pub resident_bytes: usize,
     /// Programs kept in memory, by definition.
     pub programs: usize,
     /// Requests to one service that are under way at once; the rest wait their turn.
@@ -83,7 +83,7 @@ impl Default for Settings {
             region: "us-east-1".into(),
             node: "local".into(),
             limits: Limits::default(),
-            resident: 512,
+            resident_bytes: 1 << 20,
             programs: 1_000,
             dispatch: 512,
             backlog: 50_000,

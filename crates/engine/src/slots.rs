@@ -4,7 +4,6 @@
 //! A busy slot has a driver. A parked one may be dropped at any time: its log is in the store.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use asl::{Payload, Program};
@@ -100,20 +99,24 @@ impl Slot {
 /// All slots.
 pub(crate) struct Slots {
     inner: Mutex<Maps>,
-    resident: usize,
+    /// How many bytes the parked ones may take, all together. One that would take more alone is not kept.
+    resident_bytes: usize,
     mailbox: usize,
 }
 
 struct Maps {
     busy: HashMap<ExecutionKey, Arc<Slot>>,
-    parked: LruCache<ExecutionKey, Arc<Slot>>,
+    /// With the bytes that each takes.
+    parked: LruCache<ExecutionKey, (Arc<Slot>, usize)>,
+    parked_bytes: usize,
     by_arn: HashMap<Arc<str>, ExecutionKey>,
 }
 
 impl Slots {
-    pub fn new(resident: usize, mailbox: usize) -> Slots {
-        let maps = Maps { busy: HashMap::new(), parked: LruCache::unbounded(), by_arn: HashMap::new() };
-        Slots { inner: Mutex::new(maps), resident: resident.max(NonZeroUsize::MIN.get()), mailbox }
+    pub fn new(resident_bytes: usize, mailbox: usize) -> Slots {
+        let (busy, by_arn) = Default::default();
+        let maps = Maps { busy, parked: LruCache::unbounded(), parked_bytes: 0, by_arn };
+        Slots { inner: Mutex::new(maps), resident_bytes, mailbox }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Maps> {
@@ -145,7 +148,7 @@ impl Slots {
         let slot = match maps.busy.get(&key) {
             Some(slot) => slot.clone(),
             None => {
-                let slot = maps.parked.pop(&key).unwrap_or_else(|| Slot::new(key));
+                let slot = maps.take_parked(&key).unwrap_or_else(|| Slot::new(key));
                 maps.busy.insert(key, slot.clone());
                 slot
             }
@@ -160,8 +163,9 @@ impl Slots {
         Ok(undriven.then_some(slot))
     }
 
-    /// The driver wants to leave: true where nothing has come in meanwhile. `keep` says whether it may come again soon.
-    pub fn park(&self, slot: &Arc<Slot>, keep: bool) -> bool {
+    /// The driver wants to leave: true where nothing has come in meanwhile. `keep` says how many bytes the execution takes
+    /// where it may come again soon.
+    pub fn park(&self, slot: &Arc<Slot>, keep: Option<usize>) -> bool {
         let mut maps = self.lock();
         let mut inner = slot.lock();
         if !inner.mail.is_empty() {
@@ -171,16 +175,19 @@ impl Slots {
         let arn = inner.description.as_ref().map(|d| d.arn.clone());
         drop(inner);
         maps.busy.remove(&slot.key);
-        if !keep {
+        let Some(bytes) = keep.filter(|bytes| *bytes <= self.resident_bytes) else {
             maps.forget(arn);
             return true;
-        }
+        };
         if let Some(arn) = arn {
             maps.by_arn.insert(arn, slot.key);
         }
-        maps.parked.put(slot.key, slot.clone());
-        while maps.parked.len() > self.resident {
-            let Some((_, old)) = maps.parked.pop_lru() else { break };
+        maps.take_parked(&slot.key);
+        maps.parked.put(slot.key, (slot.clone(), bytes));
+        maps.parked_bytes += bytes;
+        while maps.parked_bytes > self.resident_bytes {
+            let Some((_, (old, bytes))) = maps.parked.pop_lru() else { break };
+            maps.parked_bytes -= bytes;
             let arn = old.description().map(|d| d.arn.clone());
             maps.forget(arn);
         }
@@ -191,7 +198,7 @@ impl Slots {
     pub fn description(&self, arn: &str) -> Option<Arc<ExecutionDescription>> {
         let maps = self.lock();
         let key = maps.by_arn.get(arn)?;
-        let slot = maps.busy.get(key).or_else(|| maps.parked.peek(key))?;
+        let slot = maps.slot(key)?;
         slot.description()
     }
 
@@ -202,7 +209,7 @@ impl Slots {
     /// What a task was asked, where its execution is in memory and at rest.
     pub fn task_parameters(&self, key: ExecutionKey, task: TaskId) -> Option<Payload> {
         let maps = self.lock();
-        let slot = maps.busy.get(&key).or_else(|| maps.parked.peek(&key))?;
+        let slot = maps.slot(&key)?;
         let inner = slot.lock();
         let task = inner.live.as_ref()?.execution.tasks.get(&task)?;
         Some(task.parameters.clone())
@@ -212,9 +219,9 @@ impl Slots {
     pub fn forget_ended(&self, before: Timestamp) {
         let mut maps = self.lock();
         let ended = |slot: &Slot| slot.description().and_then(|d| d.stopped_at).is_some_and(|at| at < before);
-        let gone: Vec<_> = maps.parked.iter().filter(|(_, slot)| ended(slot)).map(|(key, _)| *key).collect();
+        let gone: Vec<_> = maps.parked.iter().filter(|(_, (slot, _))| ended(slot)).map(|(key, _)| *key).collect();
         for key in gone {
-            let arn = maps.parked.pop(&key).and_then(|slot| slot.description().map(|d| d.arn.clone()));
+            let arn = maps.take_parked(&key).and_then(|slot| slot.description().map(|d| d.arn.clone()));
             maps.forget(arn);
         }
     }
@@ -226,6 +233,16 @@ impl Slots {
 }
 
 impl Maps {
+    fn slot(&self, key: &ExecutionKey) -> Option<&Arc<Slot>> {
+        self.busy.get(key).or_else(|| Some(&self.parked.peek(key)?.0))
+    }
+
+    fn take_parked(&mut self, key: &ExecutionKey) -> Option<Arc<Slot>> {
+        let (slot, bytes) = self.parked.pop(key)?;
+        self.parked_bytes -= bytes;
+        Some(slot)
+    }
+
     fn forget(&mut self, arn: Option<Arc<str>>) {
         if let Some(arn) = arn {
             self.by_arn.remove(&arn);
@@ -249,5 +266,32 @@ mod tests {
         assert!(matches!(slots.post(key, told()), Ok(None)));
         assert_eq!(slot.take().0.len(), 3);
         assert!(matches!(slots.post(key, asked()), Ok(None)), "there is room again");
+    }
+
+    fn park(slots: &Slots, number: u64, bytes: usize) {
+        let slot = slots.begin(ExecutionKey { shard: 0, number });
+        assert!(slots.park(&slot, Some(bytes)), "no mail has come");
+    }
+
+    fn parked(slots: &Slots) -> (Vec<u64>, usize) {
+        let maps = slots.lock();
+        (maps.parked.iter().map(|(key, _)| key.number).collect(), maps.parked_bytes)
+    }
+
+    #[test]
+    fn what_is_parked_takes_no_more_than_its_bytes() {
+        let slots = Slots::new(1_000, 10);
+        for number in 1..=10 {
+            park(&slots, number, 300);
+        }
+        assert_eq!(parked(&slots), (vec![10, 9, 8], 900));
+        park(&slots, 11, 1_001);
+        assert_eq!(parked(&slots), (vec![10, 9, 8], 900), "a large one does not push out the others");
+        let mail = Mail { input: Input::Continue, reply: None };
+        let slot = slots.post(ExecutionKey { shard: 0, number: 9 }, mail).ok().flatten().expect("it has no driver");
+        assert_eq!(parked(&slots), (vec![10, 8], 600));
+        slot.take();
+        assert!(slots.park(&slot, None));
+        assert_eq!(parked(&slots), (vec![10, 8], 600));
     }
 }

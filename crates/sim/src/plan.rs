@@ -170,7 +170,7 @@ fn settings(dice: &mut Dice) -> Settings {
         ..Limits::default()
     };
     Settings {
-        resident: *dice.pick(&[1, 4, 2_048]),
+        resident_bytes: *dice.pick(&[1, 32 << 10, 16 << 20]),
         programs: *dice.pick(&[1, 1_000]),
         dispatch: *dice.pick(&[1, 8, 512]),
         starts: *dice.pick(&[2, 20_000, 20_000]),

@@ -26,11 +26,12 @@ pub const PAGE_BYTES: i64 = 8192;
 /// How long a connection waits for another one's lock. Nothing holds one that long unless the disk hangs.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// The writer holds the pages of a group until it commits; what does not fit goes to the log early, which costs twice.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
+/// What the writer keeps between two groups: the ends of the trees, where new rows go, and their upper pages. A group may
+/// hold more until it commits (its pages never go to the log early, which would cost twice), and gives that back.
+const WRITER_CACHE_KIB: i64 = 2 * 1024;
 
 /// A reader's pages are stale after every commit, so it keeps few.
-const READER_CACHE_KIB: i64 = 512;
+const READER_CACHE_KIB: i64 = 256;
 
 /// Every statement of the store fits in here, so none is ever prepared twice.
 const STATEMENTS: usize = 64;
@@ -129,7 +130,10 @@ fn set_up(connection: &Connection, options: &Options, role: Role) -> rusqlite::R
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     match role {
-        Role::Writer => connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB),
+        Role::Writer => {
+            connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+            connection.pragma_update(None, "cache_spill", false)
+        }
         Role::Reader => {
             connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
             connection.pragma_update(None, "query_only", true)
