@@ -110,6 +110,7 @@ fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Fail
     let mut laptop = local::Settings {
         account: settings.account.clone(),
         region: settings.region.clone(),
+        buckets: settings.buckets.clone(),
         ..local::Settings::default()
     };
     laptop.batch.images = settings.images.clone().into_iter().collect();
@@ -157,6 +158,14 @@ struct Laptop(Local);
 impl server::Other for Laptop {
     fn handle(&self, request: http::Request<bytes::Bytes>) -> server::OtherAnswer<'_> {
         Box::pin(self.0.handle(request))
+    }
+
+    fn streams(&self, head: &http::request::Parts) -> bool {
+        self.0.streams(head)
+    }
+
+    fn stream(&self, request: http::Request<hyper::body::Incoming>) -> server::OtherStream<'_> {
+        Box::pin(self.0.stream(request))
     }
 }
 

@@ -8,6 +8,7 @@
 //! laptop  = true
 //! aws     = false                      # whether services without an endpoint are called at real AWS
 //! execution_logs = "stdout"            # or a file: what loggingConfiguration asks for, a JSON object a line
+//! buckets = "./buckets"                # folders in it are buckets of the laptop's S3; DATA/s3 where absent
 //!
 //! [endpoints]
 //! lambda = "http://127.0.0.1:9001"     # as AWS_ENDPOINT_URL_LAMBDA, but stronger
@@ -59,7 +60,7 @@ pub struct Flags {
     #[arg(long, env = "STEPWELL_REGION", value_name = "REGION")]
     pub region: Option<String>,
 
-    /// Answer SQS, SNS, Batch, Lambda, EventBridge and DynamoDB too, on the same port; jobs and functions run as
+    /// Answer SQS, SNS, Batch, Lambda, EventBridge, DynamoDB and S3 too, on the same port; jobs and functions run as
     /// processes, so this is for loopback only
     #[arg(long, env = "STEPWELL_LAPTOP")]
     pub laptop: bool,
@@ -67,6 +68,10 @@ pub struct Flags {
     /// Call real AWS for services that have no endpoint here
     #[arg(long, env = "STEPWELL_AWS")]
     pub aws: bool,
+
+    /// The folder whose folders are the buckets of the laptop's S3; s3 in the data directory where absent
+    #[arg(long, env = "STEPWELL_BUCKETS", value_name = "FOLDER")]
+    pub buckets: Option<PathBuf>,
 
     /// A folder of programs that stands for a container image in the laptop's Batch
     #[arg(long = "image", value_name = "IMAGE=FOLDER")]
@@ -104,6 +109,7 @@ pub struct File {
     pub time_scale: Option<f64>,
     pub log: Option<String>,
     pub execution_logs: Option<PathBuf>,
+    pub buckets: Option<PathBuf>,
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
     #[serde(default)]
@@ -163,6 +169,7 @@ pub struct Settings {
     pub time_scale: f64,
     pub log: Option<String>,
     pub execution_logs: Option<PathBuf>,
+    pub buckets: Option<PathBuf>,
     pub images: BTreeMap<String, PathBuf>,
     pub functions: BTreeMap<String, FunctionTable>,
 }
@@ -225,6 +232,7 @@ impl Flags {
             time_scale,
             log: self.log.clone().or_else(|| file.log.clone()),
             execution_logs: self.execution_logs.clone().or_else(|| file.execution_logs.clone()),
+            buckets: self.buckets.clone().or_else(|| file.buckets.clone()),
             images,
             functions,
             file,
@@ -239,7 +247,8 @@ fn read(path: &Path) -> Result<File, Failed> {
     let home = path.parent().unwrap_or(Path::new(""));
     let logs = file.execution_logs.as_mut().filter(|path| *path != STDOUT);
     let functions = file.functions.values_mut().map(|function| &mut function.folder);
-    for path in file.images.values_mut().chain(&mut file.data).chain(functions).chain(logs) {
+    let paths = file.images.values_mut().chain(&mut file.data).chain(&mut file.buckets);
+    for path in paths.chain(functions).chain(logs) {
         *path = home.join(&*path);
     }
     Ok(file)

@@ -81,10 +81,7 @@ impl Guard {
         }
         self.check_page(authority, headers)?;
         let content_type = content_type(headers)?;
-        let signed = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.trim_start().starts_with("AWS4-HMAC-SHA256 "));
+        let signed = is_signed(headers);
         // No page can send these types unasked, so tools without a signer may.
         let unusual = content_type.is_some_and(|kind| kind.starts_with("application/x-amz-json-"));
         if signed || unusual { Ok(()) } else { Err(Refusal::Unsigned) }
@@ -96,6 +93,12 @@ impl Guard {
         // Browsers say where a request comes from; only "none" is the user's own doing.
         let from_page = headers.get("sec-fetch-site").is_some_and(|site| site != "none");
         if headers.contains_key(header::ORIGIN) || from_page { Err(Refusal::Origin) } else { Ok(()) }
+    }
+
+    /// Refuse what a web page could have sent, and what is not signed. Objects have any content type, so it says nothing.
+    pub fn check_signed(&self, authority: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.check_page(authority, headers)?;
+        if is_signed(headers) { Ok(()) } else { Err(Refusal::Unsigned) }
     }
 
     fn check_host(&self, authority: Option<&str>, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -115,6 +118,12 @@ impl Guard {
         let host = without_port(host).to_ascii_lowercase();
         LOOPBACK.contains(&host.as_str()) || host.ends_with(".localhost") || self.hosts.contains(&host)
     }
+}
+
+/// A header that no page can set unasked.
+fn is_signed(headers: &HeaderMap) -> bool {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    given.is_some_and(|value| value.trim_start().starts_with("AWS4-HMAC-SHA256 "))
 }
 
 /// The host without its port; an IPv6 address keeps its brackets.

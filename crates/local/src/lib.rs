@@ -1,4 +1,4 @@
-//! Laptop services: small real SQS, SNS, Batch, Lambda, EventBridge and DynamoDB in the same binary, over the real AWS wire.
+//! Laptop services: small real SQS, SNS, Batch, Lambda, EventBridge, DynamoDB and S3 in the same binary, over the real AWS wire.
 //!
 //! Each service answers calls over one durable SQLite file and knows nothing of HTTP; [`Local::handle`] is the border to
 //! it, and [`guard`] stands there, because the services run commands. Time-driven work (jobs, deliveries to HTTP
@@ -14,6 +14,7 @@ pub mod lambda;
 pub mod machines;
 mod params;
 mod pattern;
+pub mod s3;
 pub mod sns;
 pub mod sqs;
 pub mod store;
@@ -35,12 +36,13 @@ use events::Events;
 use guard::Guard;
 use lambda::Lambda;
 use machines::Machines;
+use s3::S3;
 use sns::Sns;
 use sqs::Sqs;
 use store::{Clock, Store};
 
 /// The services that are served, by their signing names.
-const SERVICES: &[&str] = &["sqs", "sns", "batch", "lambda", "events", "dynamodb"];
+const SERVICES: &[&str] = &["sqs", "sns", "batch", "lambda", "events", "dynamodb", "s3"];
 
 /// How often what is past its time is deleted. It is out of sight before that; this only frees the space.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -54,6 +56,8 @@ pub struct Settings {
     pub region: String,
     /// Host names, without port, under which the server may be called beside those of loopback.
     pub hosts: Vec<String>,
+    /// The folder whose folders are buckets; `s3/` beside the file where absent.
+    pub buckets: Option<PathBuf>,
     /// How jobs are run.
     pub batch: batch::Settings,
     /// The functions, and how they are run.
@@ -66,6 +70,7 @@ impl Default for Settings {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             hosts: Vec::new(),
+            buckets: None,
             batch: batch::Settings::default(),
             lambda: lambda::Settings::default(),
         }
@@ -94,6 +99,9 @@ pub enum OpenError {
     /// A function of the settings cannot be run.
     #[error(transparent)]
     Function(#[from] lambda::NotAFunction),
+    /// The folder of the buckets cannot be used.
+    #[error(transparent)]
+    Buckets(#[from] s3::NotAFolder),
 }
 
 /// The laptop services; clones share everything.
@@ -105,6 +113,7 @@ pub struct Local {
     lambda: Lambda,
     events: Events,
     dynamodb: DynamoDb,
+    s3: S3,
     guard: Guard,
     settings: std::sync::Arc<Settings>,
     store: Store,
@@ -129,6 +138,7 @@ impl Local {
             lambda,
             events: Events::new(store.clone()),
             dynamodb: DynamoDb::new(store.clone()),
+            s3: S3::new(store.clone(), &settings.buckets.clone().unwrap_or_else(|| directory.join("s3")))?,
             guard: Guard::new(&settings.hosts),
             settings: std::sync::Arc::new(settings),
             store,

@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("tables/2-functions.sql"),
     include_str!("tables/3-events.sql"),
     include_str!("tables/4-items.sql"),
+    include_str!("tables/5-objects.sql"),
 ];
 
 /// How many calls share one commit at most: bounds how long the first of them waits for the last.

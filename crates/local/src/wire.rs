@@ -5,13 +5,14 @@ use aws::codec::{Fault, ServiceError as WireError};
 use aws::server::{self, Incoming, Rejection};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
 use crate::Local;
 use crate::caller::Caller;
 use crate::error::ServiceError;
 use crate::guard::{Refusal, is_link};
-use crate::sqs;
+use crate::{s3, sqs};
 
 /// What stands before the operation in `X-Amz-Target`, for the services that are called by it.
 const TARGETS: &[(&str, &str)] = &[("AmazonSQS", "sqs"), ("AWSEvents", "events"), ("DynamoDB_20120810", "dynamodb")];
@@ -47,6 +48,28 @@ impl Local {
             return Some(refused(Refusal::Unsigned, &request_id));
         };
         Some(self.answer(name, &incoming, &request_id).await)
+    }
+
+    /// Is it a request to S3? Those come and are answered as streams.
+    pub fn streams(&self, head: &http::request::Parts) -> bool {
+        !head.headers.contains_key("x-amz-target")
+            && aws::auth::Scope::of(&head.headers, head.uri.query().unwrap_or_default())
+                .is_some_and(|scope| scope.service == "s3")
+    }
+
+    /// Answer a request to S3.
+    pub async fn stream<B>(&self, request: Request<B>) -> s3::Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: std::fmt::Display,
+    {
+        let authority = request.uri().authority().map(http::uri::Authority::as_str);
+        if let Err(refusal) = self.guard.check_signed(authority, request.headers()) {
+            tracing::warn!(%refusal, path = request.uri().path(), "a request to the laptop's S3 was refused");
+            let refused = refused(refusal, &uuid::Uuid::new_v4().to_string());
+            return refused.map(|body| Full::new(body).map_err(|never| match never {}).boxed_unsync());
+        }
+        self.s3.answer(request).await
     }
 
     async fn answer(&self, name: &'static str, incoming: &Incoming<'_>, request_id: &str) -> Response<Bytes> {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 
 use crate::access::{Access, SERVICE, TARGET, check_content_type, check_page, credential};
@@ -21,10 +22,22 @@ use crate::operations::Operations;
 pub trait Other: Send + Sync {
     /// The answer; none if the request is for nobody here. Its own guard decides who may call.
     fn handle(&self, request: Request<Bytes>) -> OtherAnswer<'_>;
+
+    /// Whether a request comes and is answered as a stream, because what it brings or asks for may be long.
+    fn streams(&self, _head: &Parts) -> bool {
+        false
+    }
+
+    /// The answer to a request that streams. Its own guard decides who may call.
+    fn stream(&self, request: Request<Incoming>) -> OtherStream<'_>;
 }
 
 /// What another service answers.
 pub type OtherAnswer<'a> = Pin<Box<dyn Future<Output = Option<Response<Bytes>>> + Send + 'a>>;
+
+/// What another service answers as a stream.
+pub type OtherStream<'a> = Pin<Box<dyn Future<Output = Response<StreamedBody>> + Send + 'a>>;
+pub type StreamedBody = UnsyncBoxBody<Bytes, std::io::Error>;
 
 const TARGET_PREFIX: &str = "AWSStepFunctions.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -55,8 +68,17 @@ enum Claim<'h> {
 type Answer = Response<Full<Bytes>>;
 
 impl Door {
-    pub async fn answer(&self, request: Request<Incoming>) -> Answer {
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Either<Full<Bytes>, StreamedBody>> {
         let (head, body) = request.into_parts();
+        // Signatures over a stream are not verified, so only where nobody's are.
+        let streaming = self.other.as_ref().filter(|other| matches!(self.access, Access::Open) && other.streams(&head));
+        match streaming {
+            Some(other) => other.stream(Request::from_parts(head, body)).await.map(Either::Right),
+            None => self.answer_whole(head, body).await.map(Either::Left),
+        }
+    }
+
+    async fn answer_whole(&self, head: Parts, body: Incoming) -> Answer {
         match claim(&head) {
             Claim::StepFunctions(operation) => self.step_functions(&head, operation, body).await,
             Claim::Health => {

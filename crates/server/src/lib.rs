@@ -38,7 +38,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use access::{Access, AccessKey};
-pub use door::{Other, OtherAnswer};
+pub use door::{Other, OtherAnswer, OtherStream, StreamedBody};
 #[cfg(feature = "hostile")]
 pub use requests::hostile;
 

@@ -246,6 +246,10 @@ impl Other for Sqs {
             target.starts_with("AmazonSQS.").then(|| Response::new(request.into_body()))
         })
     }
+
+    fn stream(&self, _: http::Request<hyper::body::Incoming>) -> server::OtherStream<'_> {
+        unreachable!("it streams nothing")
+    }
 }
 
 #[tokio::test]
