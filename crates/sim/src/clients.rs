@@ -10,9 +10,10 @@ use engine::arn::{arn, execution_arn};
 use engine::{Engine, Error};
 use machine::Status;
 
+use crate::catalogue;
 use crate::life::Life;
 use crate::model::{self, Asked, CREATED_WITH};
-use crate::programs::{ACCOUNT, DEFINITIONS, INPUTS};
+use crate::programs::{ACCOUNT, DEFINITIONS, INPUTS, LEAF, hash};
 use crate::services::Token;
 use crate::truth::{failed, succeeded};
 use crate::world::World;
@@ -38,6 +39,10 @@ pub(crate) enum Operation {
     Forged,
     Update,
     DescribeMachine,
+    Create,
+    Delete,
+    Visit,
+    ListMachines,
 }
 
 /// How often each is picked.
@@ -54,6 +59,10 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::Forged, 3),
     (Operation::Update, 3),
     (Operation::DescribeMachine, 4),
+    (Operation::Create, 3),
+    (Operation::Delete, 2),
+    (Operation::Visit, 6),
+    (Operation::ListMachines, 1),
 ];
 
 pub(crate) fn pick(world: &World) -> Operation {
@@ -97,6 +106,10 @@ impl Call {
         world.note(&format!("op {operation} {what} to L{}", life.number));
         let wall = engine::Clock::now(&*life);
         Some(Call { life, engine, what, asked: Asked { operation, stale: false }, wall })
+    }
+
+    pub fn asked(&self) -> Asked {
+        self.asked
     }
 
     /// Whether the process that answered had lost the store.
@@ -151,6 +164,10 @@ pub(crate) async fn operate(world: Arc<World>, operation: Operation) {
         Operation::Forged => forged(&world).await,
         Operation::Update => update(&world).await,
         Operation::DescribeMachine => describe_machine(&world).await,
+        Operation::Create => catalogue::create(&world).await,
+        Operation::Delete => catalogue::delete(&world).await,
+        Operation::Visit => catalogue::visit(&world).await,
+        Operation::ListMachines => catalogue::list(&world).await,
         Operation::Success | Operation::Failure | Operation::Heartbeat => {
             let token = {
                 let mut state = world.state();
@@ -185,11 +202,12 @@ async fn start(world: &World) {
 pub(crate) async fn start_named(world: &World, machine: &str, name: &str, input: &str) -> bool {
     let machine = machine_arn(machine);
     let execution = execution_arn(&machine, name);
-    let first = world.state().model.attempted.insert(execution.clone());
+    let passing = catalogue::comes_and_goes(&machine);
+    let first = world.state().model.attempted.insert(execution.clone()) && !passing;
     let Some(mut call) = Call::begin(world, format!("start {execution} {input}")) else { return false };
     let engine = call.engine.clone();
     let request = StartExecution {
-        machine,
+        machine: machine.clone(),
         name: Some(name.to_owned()),
         input: Payload::trusted(input),
         trace_header: None,
@@ -211,24 +229,37 @@ pub(crate) async fn start_named(world: &World, machine: &str, name: &str, input:
             world.saw("op.start throttled");
             Ok(())
         }
+        Err(Error::StateMachineDoesNotExist(_) | Error::StateMachineDeleting(_)) if passing => {
+            world.saw("op.start of nothing");
+            Ok(())
+        }
         Err(error) => Err(format!("start: {error:?}")),
     };
     world.check_result(judged);
+    let refused = matches!(answer, Err(Error::StateMachineDoesNotExist(_)));
+    if passing && (answer.is_ok() || refused) {
+        let may = catalogue::may_start(world, &machine, call.asked, answer.is_ok());
+        world.check(may, || format!("{execution}, of a machine that comes and goes: {answer:?}"));
+    }
     answer.is_ok()
 }
 
 async fn update(world: &World) {
     let definition = world.state().client_dice.pick(DEFINITIONS);
-    update_named(world, definition.name).await;
+    if definition.name != LEAF {
+        update_named(world, definition.name).await;
+    }
 }
 
-/// Gives a state machine another role, which its executions show.
+/// Gives a state machine another role, and the definition of any other one. Executions show both, and keep both.
 pub(crate) async fn update_named(world: &World, machine: &str) {
+    let definition = world.state().client_dice.pick(DEFINITIONS).text;
     let number = world.state().operations;
     let (machine, role) = (machine_arn(machine), format!("{CREATED_WITH}{number}"));
     let Some(mut call) = Call::begin(world, format!("update {machine} {role}")) else { return };
-    model::updating(&mut world.state(), &machine, &role);
-    let request = UpdateStateMachine { arn: machine.clone(), role: Some(role.clone()), ..Default::default() };
+    model::updating(&mut world.state(), &machine, &role, hash(definition));
+    let (role_given, definition) = (Some(role.clone()), Some(definition.to_owned()));
+    let request = UpdateStateMachine { arn: machine.clone(), role: role_given, definition, ..Default::default() };
     let engine = call.engine.clone();
     let answer = call.hear(world, engine.update_state_machine(request)).await;
     // The catalogue has no owner: what another process than the owner changes, the owner sees when it starts anew.
@@ -254,7 +285,7 @@ pub(crate) async fn describe_machine_named(world: &World, machine: &str) {
     let judged = match answer {
         Ok(seen) => {
             world.saw("op.describe machine");
-            model::role_seen(&world.state(), call.asked, &machine, &seen.role)
+            model::role_seen(&world.state(), call.asked, &machine, &seen.role, seen.definition)
         }
         Err(error) => Err(format!("describe machine: {error:?}")),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use machine::Body;
 
+use crate::catalogue;
 use crate::clients::{Operation, describe_named, list_machine, read_history, send, stop_named};
 use crate::house;
 use crate::programs::{ACTIVITIES, DEFINITIONS};
@@ -115,6 +116,7 @@ async fn check(world: &Arc<World>) {
     for definition in DEFINITIONS {
         list_machine(world, definition.name, 3, None).await;
     }
+    catalogue::end(world).await;
     let (unsettled, lost, undone) = {
         let state = world.state();
         let logs = state.truth.logs.values();

@@ -5,6 +5,8 @@
 //! gives the same transcript to the last byte. `plan.rs` says what a seed's world is like, `truth.rs` what a log may
 //! hold, `model.rs` what callers may be told, `ending.rs` what must be so when the faults are over.
 
+mod catalogue;
+mod children;
 mod clients;
 mod coverage;
 mod dice;
@@ -78,6 +80,12 @@ fn simulate(plan: Plan, whole_transcript: bool, act: impl AsyncFnOnce(Arc<World>
     });
     drop(runtime);
     let panics = PANICS.with_borrow_mut(Option::take).unwrap_or_default();
+    // Lives know the world, and it knows them: nothing of either would ever be freed, its disk among it.
+    let (owners, unknown) = {
+        let mut state = world.state();
+        (std::mem::take(&mut state.owners), std::mem::take(&mut state.unknown))
+    };
+    drop((owners, unknown));
     let mut state = world.state();
     state.violations.extend(panics);
     let transcript = state.transcript.last();

@@ -8,6 +8,8 @@ use machine::history::{self, View};
 use machine::{Status, Timestamp};
 use serde_json::Value;
 
+use crate::catalogue::Passing;
+use crate::programs::{self, DEFINITIONS};
 use crate::truth::{Log, Outcome, Truth};
 use crate::world::State;
 
@@ -26,13 +28,16 @@ pub(crate) struct Model {
     over: BTreeMap<String, u64>,
     /// How many events of an execution a reader has seen.
     read: BTreeMap<String, u64>,
-    /// The roles that each state machine was given; none for the one that it was created with.
+    /// The roles and definitions that each state machine was given; none for those that it was created with.
     roles: BTreeMap<String, Vec<Role>>,
+    pub passing: Passing,
 }
 
-/// A role that a state machine was given, or may have been. Times are numbers of operations.
+/// A role and a definition that a state machine was given in one update, or may have been. Times are numbers of
+/// operations.
 struct Role {
     role: String,
+    definition: [u8; 32],
     /// When it was known that nothing more comes of the change.
     settled: Option<u64>,
     /// When a later one was acknowledged: who asks after that sees this one no more.
@@ -62,10 +67,17 @@ fn log<'a>(truth: &'a Truth, arn: &str) -> Result<&'a Log, String> {
 }
 
 /// UpdateStateMachine is asked for.
-pub(crate) fn updating(state: &mut State, machine: &str, role: &str) {
-    let created = || vec![Role { role: CREATED_WITH.into(), settled: Some(0), gone: None }];
+pub(crate) fn updating(state: &mut State, machine: &str, role: &str, definition: [u8; 32]) {
+    let created =
+        || vec![Role { role: CREATED_WITH.into(), definition: created_with(machine), settled: Some(0), gone: None }];
     let roles = state.model.roles.entry(machine.to_owned()).or_insert_with(created);
-    roles.push(Role { role: role.to_owned(), settled: None, gone: None });
+    roles.push(Role { role: role.to_owned(), definition, settled: None, gone: None });
+}
+
+/// The definition that a state machine of this ARN was created with.
+fn created_with(machine: &str) -> [u8; 32] {
+    let name = machine.rsplit(':').next().unwrap_or_default();
+    programs::hash(DEFINITIONS.iter().find(|definition| definition.name == name).map_or("", |found| found.text))
 }
 
 /// UpdateStateMachine was answered, or will not be any more.
@@ -80,12 +92,15 @@ pub(crate) fn updated(state: &mut State, asked: Asked, machine: &str, role: &str
     }
 }
 
-/// A state machine was seen with a role.
-pub(crate) fn role_seen(state: &State, asked: Asked, machine: &str, role: &str) -> Judgement {
+/// A state machine was seen with a role and a definition.
+pub(crate) fn role_seen(state: &State, asked: Asked, machine: &str, role: &str, definition: [u8; 32]) -> Judgement {
     let Some(roles) = state.model.roles.get(machine) else {
-        return require(role == CREATED_WITH, || format!("{machine} has a role that nobody gave it: {role}"));
+        let right = role == CREATED_WITH && definition == created_with(machine);
+        return require(right, || format!("{machine} has a role or definition that nobody gave it: {role}"));
     };
-    let right = roles.iter().any(|one| one.role == role && one.gone.is_none_or(|gone| asked.operation <= gone));
+    let given: Vec<_> = roles.iter().filter(|one| one.role == role && one.definition == definition).collect();
+    require(!given.is_empty(), || format!("{machine} never had this definition together with the role {role}"))?;
+    let right = given.iter().any(|one| one.gone.is_none_or(|gone| asked.operation <= gone));
     require(right || asked.stale, || format!("{machine} has the role {role}, which it had before"))
 }
 
@@ -104,7 +119,7 @@ pub(crate) fn started(state: &mut State, asked: Asked, arn: &str, input: &str, a
 /// An execution whose name nobody had asked for before was started: by the state machine as it was when that was asked.
 pub(crate) fn begun(state: &State, asked: Asked, arn: &str) -> Judgement {
     let begun = log(&state.truth, arn)?.execution.started.as_ref().expect("a log begins with its start");
-    role_seen(state, asked, &begun.machine, &begun.role)
+    role_seen(state, asked, &begun.machine, &begun.role, begun.definition)
 }
 
 /// The name was said to be taken.

@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 pub(crate) const ACCOUNT: &str = "000000000000";
 pub(crate) const ACTIVITIES: [&str; 2] = ["busy", "patient"];
 
+/// What other executions start. It is never updated: a child that starts itself would never end.
+pub(crate) const LEAF: &str = "leaf";
+
 /// What executions begin with.
 pub(crate) const INPUTS: [&str; 4] = [
     r#"{"n":0,"s":1,"items":[1,2,3]}"#,
@@ -99,8 +102,16 @@ pub(crate) const DEFINITIONS: &[Definition] = &[
         "child",
         r#"{"StartAt":"A","States":{
             "A":{"Type":"Task","Resource":"arn:aws:states:::states:startExecution.sync:2",
-                "Parameters":{"StateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:other",
-                    "Input":{"tag.$":"States.UUID()"}},"End":true}}}"#,
+                "Parameters":{"StateMachineArn":"arn:aws:states:us-east-1:000000000000:stateMachine:leaf",
+                    "Input":{"tag.$":"States.UUID()"}},"ResultPath":null,
+                "Catch":[{"ErrorEquals":["States.TaskFailed"],"Next":"B"}],"End":true},
+            "B":{"Type":"Succeed"}}}"#,
+    ),
+    row(
+        LEAF,
+        r#"{"StartAt":"A","States":{
+            "A":{"Type":"Wait","Seconds":4,"Next":"B"},
+            "B":{"Type":"Pass","Result":{"child":true},"End":true}}}"#,
     ),
     row(
         "work",
@@ -194,15 +205,19 @@ pub(crate) const DEFINITIONS: &[Definition] = &[
     ),
 ];
 
+/// SHA-256 of a definition's text.
+pub(crate) fn hash(definition: &str) -> [u8; 32] {
+    Sha256::digest(definition.as_bytes()).into()
+}
+
 /// The program of a definition's hash.
-pub(crate) fn program(hash: &[u8; 32]) -> Option<Arc<Program>> {
+pub(crate) fn program(wanted: &[u8; 32]) -> Option<Arc<Program>> {
     static PROGRAMS: LazyLock<BTreeMap<[u8; 32], Arc<Program>>> = LazyLock::new(|| {
         let compile = |definition: &Definition| {
-            let hash = Sha256::digest(definition.text.as_bytes()).into();
             let program = asl::load(definition.text).expect("the definitions here are right");
-            (hash, Arc::new(program))
+            (hash(definition.text), Arc::new(program))
         };
         DEFINITIONS.iter().map(compile).collect()
     });
-    PROGRAMS.get(hash).cloned()
+    PROGRAMS.get(wanted).cloned()
 }

@@ -10,15 +10,18 @@ use async_trait::async_trait;
 use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
 use machine::record::Stage;
 
+use crate::children;
 use crate::life::Life;
 use crate::script::{Said, Says};
 use crate::truth::{failed, succeeded, tag};
 use crate::world::{State, World};
 
 /// How often a job is asked after, in milliseconds.
-const POLL_MS: u64 = 1_500;
+pub(crate) const POLL_MS: u64 = 1_500;
 /// The longest that a job runs, in milliseconds.
 const JOB_MS: u64 = 40_000;
+/// How a question is named that starts something at a service.
+const START: &str = "start ";
 /// How late a request may reach its service, in milliseconds.
 const LATE_MS: u64 = 30_000;
 
@@ -33,8 +36,8 @@ pub(crate) struct Services {
     pub cancelled: BTreeSet<String>,
     /// Tokens that were given away, oldest first.
     pub tokens: Vec<Token>,
-    /// What is being asked now, by life, tag and question.
-    under_way: BTreeSet<(u32, String, &'static str)>,
+    /// What is being asked now, by life, tag and question; a start names its service.
+    under_way: BTreeSet<(u32, String, String)>,
 }
 
 #[derive(Default)]
@@ -62,7 +65,7 @@ pub(crate) struct Hands(pub Arc<Life>);
 /// Something that is being asked; it ends also when whoever asks is dropped.
 struct UnderWay<'a> {
     world: &'a World,
-    what: (u32, String, &'static str),
+    what: (u32, String, String),
 }
 
 impl Drop for UnderWay<'_> {
@@ -73,25 +76,30 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Hands {
-    fn world(&self) -> &World {
+    pub fn world(&self) -> &World {
         &self.0.world
     }
 
-    fn begin(&self, tag: &str, question: &'static str) -> UnderWay<'_> {
-        let what = (self.0.number, tag.to_owned(), question);
+    fn begin(&self, tag: &str, question: &str) -> UnderWay<'_> {
+        let what = (self.0.number, tag.to_owned(), question.to_owned());
         let (first, asked) = {
             let mut state = self.world().state();
             let first = state.services.under_way.insert(what.clone());
             let asked = state.services.under_way.iter();
-            (first, asked.filter(|(life, _, what)| *life == self.0.number && *what == "start").count())
+            (
+                first,
+                asked
+                    .filter(|(life, _, what)| *life == self.0.number && what.starts_with(START) && what == question)
+                    .count(),
+            )
         };
         self.world().check(first, || format!("{question} of {tag} twice at once by L{}", self.0.number));
         let most = self.world().plan.settings.dispatch;
-        self.world().check(asked <= most, || format!("{asked} requests at once, and {most} may be"));
+        self.world().check(asked <= most, || format!("{asked} requests at once to {question}, and {most} may be"));
         UnderWay { world: self.world(), what }
     }
 
-    async fn pause(&self) {
+    pub async fn pause(&self) {
         let world = self.world();
         let slow = if world.is_quiet() { 0 } else { world.plan.services.slow_ms };
         let ms = world.state().service_dice.delay(slow);
@@ -187,7 +195,7 @@ impl Hands {
         Says { late_ms, acts: true, answer: Said::Yes }
     }
 
-    fn is_unreachable(&self) -> bool {
+    pub fn is_unreachable(&self) -> bool {
         let scripted = {
             let mut state = self.world().state();
             let left = state.script.unreachable;
@@ -220,13 +228,19 @@ impl Connector for Hands {
     async fn start(&self, request: TaskRequest) -> Answer {
         let world = self.world();
         let tag = tag(request.parameters.value()).unwrap_or_default().to_owned();
-        let _under_way = self.begin(&tag, "start");
+        let _under_way = self.begin(&tag, &format!("{START}{}", service(&request)));
         let (life, resent) = (self.0.number, request.resent);
         world.note(&format!("L{life} start {tag} resent {resent} for {} {}", request.execution_arn, request.state));
         world.saw(if resent { "service.resent" } else { "service.asked" });
         world.check_result(self.check_request(&request, &tag));
         self.perhaps_die().await;
         self.pause().await;
+        if children::is_start(&request) {
+            let answer = children::start(self, &request).await;
+            self.perhaps_die().await;
+            world.note(&format!("L{life} has started {tag}: {answer:?}"));
+            return answer;
+        }
         let says = self.says(&request);
         if says.late_ms > 0 {
             world.saw("service.late");
@@ -265,6 +279,9 @@ impl Connector for Hands {
             world.saw("service.unreachable to follow");
             return Err(Unreachable("no route".into()));
         }
+        if children::is_start(&job.request) {
+            return children::follow(self, &job.request, &tag).await;
+        }
         let now = world.now_ms();
         let mut guard = world.state();
         let State { services, truth, .. } = &mut *guard;
@@ -298,9 +315,19 @@ impl Connector for Hands {
             world.saw("service.unreachable to cancel");
             return Err(Unreachable("no route".into()));
         }
+        if children::is_start(&job.request) {
+            return children::stop(self, &job.request).await;
+        }
         world.saw("service.cancelled");
         world.state().services.cancelled.insert(job.request.idempotency_key.clone());
         Ok(())
+    }
+}
+
+fn service(request: &TaskRequest) -> &str {
+    match &request.resource.target {
+        Target::Integration { service, .. } => service,
+        _ => "lambda",
     }
 }
 

@@ -1,0 +1,204 @@
+//! State machines that come and go: they are created, started, looked at and deleted by chance, also while executions of
+//! theirs run. What was acknowledged must be there, and what was deleted must be gone when its last execution has ended.
+
+use std::collections::BTreeMap;
+
+use engine::Error;
+use engine::api::MachineStatus;
+
+use crate::clients::{Call, machine_arn, start_named};
+use crate::house;
+use crate::model::Asked;
+use crate::programs::{ACCOUNT, DEFINITIONS, Definition};
+use crate::world::World;
+
+const PASSING: [&str; 2] = ["passing", "brief"];
+
+/// After the end of its last execution a state machine is gone by then, also where the store was unwell, in milliseconds.
+const PATIENCE_MS: u64 = 10_000;
+
+/// Names of executions of each.
+const NAMES: usize = 20;
+
+/// What has been asked about the machines that come and go, by their ARNs.
+#[derive(Default)]
+pub(crate) struct Passing(BTreeMap<String, History>);
+
+#[derive(Default)]
+struct History {
+    creations: Vec<Change>,
+    deletions: Vec<Change>,
+}
+
+/// Times are numbers of operations.
+#[derive(Clone, Copy)]
+struct Change {
+    asked: u64,
+    /// When it was known that nothing more comes of it.
+    settled: Option<u64>,
+    /// It was acknowledged by the owner of the store.
+    done: bool,
+}
+
+impl Change {
+    fn is_over(&self, before: u64) -> bool {
+        self.settled.is_some_and(|settled| settled < before)
+    }
+}
+
+impl History {
+    /// One kind of change was acknowledged before this, and since it was asked nothing of the other kind can have come.
+    fn holds(&self, changes: &[Change], against: &[Change], before: u64) -> bool {
+        let done = changes.iter().filter(|change| change.done && change.is_over(before));
+        done.clone().any(|change| against.iter().all(|other| other.is_over(change.asked)))
+    }
+
+    fn must_be(&self, before: u64) -> bool {
+        self.holds(&self.creations, &self.deletions, before)
+    }
+
+    fn must_be_gone(&self, before: u64) -> bool {
+        self.holds(&self.deletions, &self.creations, before)
+    }
+}
+
+impl Passing {
+    fn of(&mut self, machine: &str) -> &mut History {
+        self.0.entry(machine.to_owned()).or_default()
+    }
+}
+
+/// The last executions of all machines have ended.
+pub(crate) async fn end(world: &World) {
+    world.sleep_ms(PATIENCE_MS).await;
+    let gone: Vec<String> = {
+        let state = world.state();
+        let (passing, now) = (&state.model.passing.0, state.operations);
+        passing.iter().filter(|(_, history)| history.must_be_gone(now)).map(|(machine, _)| machine.clone()).collect()
+    };
+    for machine in gone {
+        look(world, &machine, true).await;
+    }
+    list(world).await;
+}
+
+fn settle(world: &World, asked: Asked, done: bool, of: fn(&mut History) -> &mut Vec<Change>, machine: &str) {
+    let mut state = world.state();
+    let now = state.operations;
+    let changes = of(state.model.passing.of(machine));
+    for change in changes.iter_mut().filter(|change| change.asked == asked.operation) {
+        (change.settled, change.done) = (Some(now), done && !asked.stale);
+    }
+}
+
+fn begin(world: &World, call: &Call, of: fn(&mut History) -> &mut Vec<Change>, machine: &str) {
+    let asked = call.asked().operation;
+    of(world.state().model.passing.of(machine)).push(Change { asked, settled: None, done: false });
+}
+
+fn some_machine(world: &World) -> &'static str {
+    let at = world.state().client_dice.below(PASSING.len());
+    PASSING[at]
+}
+
+pub(crate) async fn create(world: &World) {
+    let name = some_machine(world);
+    let text = world.state().client_dice.pick(DEFINITIONS).text;
+    let machine = machine_arn(name);
+    let Some(mut call) = Call::begin(world, format!("create {machine}")) else { return };
+    begin(world, &call, |history| &mut history.creations, &machine);
+    let engine = call.engine.clone();
+    let request = house::creation(&Definition { name, text });
+    let Some(answer) = call.hear(world, engine.create_state_machine(request)).await else { return };
+    match answer {
+        Ok(_) => world.saw("op.create"),
+        Err(Error::StateMachineAlreadyExists(_) | Error::StateMachineDeleting(_)) => world.saw("op.create refused"),
+        Err(ref error) => world.violated(format!("create: {error:?}")),
+    }
+    settle(world, call.asked(), answer.is_ok(), |history| &mut history.creations, &machine);
+}
+
+pub(crate) async fn delete(world: &World) {
+    let machine = machine_arn(some_machine(world));
+    let Some(mut call) = Call::begin(world, format!("delete {machine}")) else { return };
+    begin(world, &call, |history| &mut history.deletions, &machine);
+    let engine = call.engine.clone();
+    let Some(answer) = call.hear(world, engine.delete_state_machine(&machine)).await else { return };
+    match answer {
+        Ok(()) => world.saw("op.delete"),
+        Err(ref error) => world.violated(format!("delete: {error:?}")),
+    }
+    settle(world, call.asked(), answer.is_ok(), |history| &mut history.deletions, &machine);
+}
+
+/// Looks at one, or starts an execution of it.
+pub(crate) async fn visit(world: &World) {
+    let name = some_machine(world);
+    if world.state().client_dice.per_mille(500) {
+        look(world, &machine_arn(name), false).await;
+    } else {
+        let execution = format!("p{}", world.state().client_dice.below(NAMES));
+        start_named(world, name, &execution, r#"{"n":1,"s":2,"items":[1]}"#).await;
+    }
+}
+
+async fn look(world: &World, machine: &str, is_end: bool) {
+    let Some(mut call) = Call::begin(world, format!("look at {machine}")) else { return };
+    let before = call.asked().operation;
+    let engine = call.engine.clone();
+    let Some(answer) = call.hear(world, engine.state_machine(machine)).await else { return };
+    let (must_be, must_be_gone) = {
+        let mut state = world.state();
+        let history = state.model.passing.of(machine);
+        (history.must_be(before), history.must_be_gone(before))
+    };
+    let stale = call.is_stale();
+    match answer {
+        Ok(seen) => {
+            world.saw("op.look");
+            let gone = must_be_gone && (is_end || seen.status != MachineStatus::Deleting);
+            world.check(!gone || stale, || format!("{machine} was deleted and is there"));
+        }
+        Err(Error::StateMachineDoesNotExist(_)) => {
+            world.saw(if is_end { "op.deleted" } else { "op.look at nothing" });
+            world.check(!must_be || stale, || format!("{machine} was created and is gone"));
+        }
+        Err(error) => world.violated(format!("look: {error:?}")),
+    }
+}
+
+/// Whether a start of a machine that comes and goes may be refused or taken.
+pub(crate) fn may_start(world: &World, machine: &str, asked: Asked, started: bool) -> bool {
+    let mut state = world.state();
+    let history = state.model.passing.of(machine);
+    let wrong = if started { history.must_be_gone(asked.operation) } else { history.must_be(asked.operation) };
+    asked.stale || !wrong
+}
+
+pub(crate) fn comes_and_goes(machine: &str) -> bool {
+    PASSING.iter().any(|name| machine_arn(name) == machine)
+}
+
+/// All that is never deleted is in the list, once, in order.
+pub(crate) async fn list(world: &World) {
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let Some(mut call) = Call::begin(world, format!("list machines {after:?}")) else { return };
+        let engine = call.engine.clone();
+        let Some(answer) = call.hear(world, engine.list_state_machines(ACCOUNT, after.take(), 7)).await else { return };
+        match answer {
+            Ok(page) => {
+                seen.extend(page.items.into_iter().map(|machine| machine.name));
+                after = page.next;
+            }
+            Err(error) => return world.violated(format!("list machines: {error:?}")),
+        }
+        if after.is_none() {
+            break;
+        }
+    }
+    world.saw("op.list machines");
+    let lost = DEFINITIONS.iter().find(|definition| !seen.iter().any(|name| name == definition.name));
+    world.check(lost.is_none(), || format!("{:?} is not listed", lost.map(|lost| lost.name)));
+    world.check(seen.is_sorted_by(|a, b| a < b), || format!("machines are listed as {seen:?}"));
+}
