@@ -61,6 +61,10 @@ pub(crate) async fn settle(world: &Arc<World>) {
     let deadline = world.now_ms() as i64 + slack.max(0) + PATIENCE_MS;
     while (world.now_ms() as i64) < deadline {
         world.sleep_ms(ROUND_MS).await;
+        // One that was being shut down when the faults ended has gone meanwhile.
+        if world.owner().is_none() {
+            house::take(world).await;
+        }
         let tokens: Vec<_> = {
             let state = world.state();
             let waits = |tag: &str| state.truth.task(tag).is_some_and(|(_, _, task)| task.outcome.is_none());
