@@ -4,7 +4,7 @@
 //! A frame is one line of control. The machine itself is frame 0; a Parallel's branches and a Map's iterations are
 //! frames below the frame whose state opened them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use asl::{Payload, Program, StateId, Transition};
@@ -21,6 +21,8 @@ pub struct Execution {
     pub started: Option<Arc<Started>>,
     pub started_at: Timestamp,
     pub stopped_at: Option<Timestamp>,
+    /// Absent where it was never redriven.
+    pub redriven: Option<Redriven>,
     pub status: Status,
     pub output: Option<Payload>,
     pub failure: Option<Failure>,
@@ -61,6 +63,16 @@ impl Status {
     }
 }
 
+/// The latest redrive.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Redriven {
+    /// How many there were.
+    pub count: u32,
+    pub at: Timestamp,
+    /// Its clientToken: the same one again asks for the same redrive.
+    pub token: Option<Arc<str>>,
+}
+
 /// One line of control.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Frame {
@@ -75,7 +87,7 @@ pub struct Frame {
     pub variables: BTreeMap<Arc<str>, Payload>,
     /// Where the chain of `previousEventId`s goes on.
     pub last_event: EventId,
-    /// The current state's Entered event, what that followed, and when it was.
+    /// The current state's Entered event (0 until it is entered), what that followed, and when it was.
     pub entered: EventId,
     pub before_entered: EventId,
     pub entered_at: Timestamp,
@@ -120,11 +132,14 @@ pub enum Phase {
 /// What a Parallel or Map state has opened.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Region {
+    pub is_map: bool,
     pub length: u32,
     /// A Map's items, a JSON array.
     pub items: Payload,
     /// By branch or iteration; grows as iterations start.
     pub children: Vec<FrameId>,
+    /// The iterations that a redrive is to take up again, in order; they wait for a slot as new ones do.
+    pub to_resume: VecDeque<u32>,
     /// Branches or iterations that came to their end; of a Map's, those count as `succeeded` once that is recorded.
     pub done: u32,
     pub succeeded: u32,
@@ -140,7 +155,7 @@ pub struct Region {
 
 impl Region {
     pub fn running(&self) -> u32 {
-        self.children.len() as u32 - self.succeeded - self.failed
+        (self.children.len() - self.to_resume.len()) as u32 - self.succeeded - self.failed
     }
 }
 
@@ -183,8 +198,22 @@ impl Execution {
         &self.frames[id.0 as usize]
     }
 
-    fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
+    pub(crate) fn frame_mut(&mut self, id: FrameId) -> &mut Frame {
         &mut self.frames[id.0 as usize]
+    }
+
+    /// Whether nothing above a frame was given up. What a failed branch or iteration has opened is kept for a redrive,
+    /// but nothing moves there.
+    pub(crate) fn lives(&self, frame: &Frame) -> bool {
+        let mut above = frame.parent;
+        while let Some(id) = above {
+            let frame = self.frame(id);
+            if frame.phase != Phase::InRegion {
+                return false;
+            }
+            above = frame.parent;
+        }
+        true
     }
 
     /// Where the next new frame goes.
@@ -196,11 +225,12 @@ impl Execution {
         self.status != Status::Running
     }
 
-    /// The machine's own time limit.
+    /// The machine's own time limit; a redrive gives it anew.
     pub fn deadline(&self, program: &Program, limits: &Limits) -> Option<Timestamp> {
         let seconds = program.timeout_seconds.into_iter().chain(limits.execution_seconds).min()?;
         let seconds = seconds.min(limits::LONGEST_SECONDS);
-        Some(self.started_at.saturating_add(seconds as i64 * 1000))
+        let from = self.redriven.as_ref().map_or(self.started_at, |redriven| redriven.at);
+        Some(from.saturating_add(seconds as i64 * 1000))
     }
 
     /// The only way an execution changes.
@@ -235,6 +265,10 @@ impl Execution {
                 self.end(Status::TimedOut, record.at);
                 self.failure = Some(failure.clone());
             }
+            Body::ExecutionRedriven { count, token, enter_again } => {
+                self.redriven = Some(Redriven { count: *count, at: record.at, token: token.clone() });
+                self.redrive(event, enter_again);
+            }
             Body::Settled { task } => {
                 self.debts.remove(task);
             }
@@ -247,6 +281,7 @@ impl Execution {
             Body::RegionStarted { length, items, branches } => {
                 self.start_region(record.frame, *length, items, branches, event)
             }
+            Body::IterationResumed { index } => self.resume_iteration(record.frame, *index, event),
             body => self.apply_to_frame(record, body, event),
         }
     }
@@ -269,6 +304,7 @@ impl Execution {
                 self.close_region(id);
                 let frame = self.frame_mut(id);
                 frame.data = output.clone();
+                frame.entered = 0;
                 match next {
                     Transition::Next(state) => {
                         frame.state = *state;
@@ -347,8 +383,7 @@ impl Execution {
                 region.failed += 1;
                 region.freed_by = record.previous;
                 let child = region.children[*index as usize];
-                // Where the failure is tolerated, the Map goes on, and nothing inside the iteration may.
-                self.close_region(child);
+                // What it has opened stays as it is: a redrive goes on from there.
                 self.frame_mut(child).phase = Phase::Failed;
                 chain = record.previous;
             }
@@ -409,9 +444,11 @@ impl Execution {
         frame.phase = Phase::InRegion;
         frame.last_event = event;
         let region = Region {
+            is_map: branches.is_empty(),
             length,
             items: items.clone(),
             children,
+            to_resume: VecDeque::new(),
             done: 0,
             succeeded: 0,
             failed: 0,
@@ -423,7 +460,7 @@ impl Execution {
     }
 
     /// Gives the frames below back, so that a loop over a Map does not grow the execution.
-    fn close_region(&mut self, id: FrameId) {
+    pub(crate) fn close_region(&mut self, id: FrameId) {
         let Some(region) = self.frame_mut(id).region.take() else { return };
         for child in region.children {
             self.close_region(child);
@@ -453,7 +490,7 @@ impl Execution {
         self.variable_bytes -= forgotten.values().map(|value| value.text().len()).sum::<usize>();
     }
 
-    fn forget_task(&mut self, id: FrameId) {
+    pub(crate) fn forget_task(&mut self, id: FrameId) {
         if let Phase::Working(task) = self.frame(id).phase {
             self.tasks.remove(&task);
         }
@@ -469,7 +506,7 @@ impl Execution {
         }
     }
 
-    fn region_mut(&mut self, id: FrameId) -> &mut Region {
+    pub(crate) fn region_mut(&mut self, id: FrameId) -> &mut Region {
         self.frame_mut(id).region.as_mut().expect("a region's record follows its start")
     }
 

@@ -104,6 +104,9 @@ fn describe(view: View, record: &Record, assigned: &[(Arc<str>, Payload)]) -> Op
         Body::ExecutionFailed(failure) => ("ExecutionFailed".into(), own(of_failure(failure))),
         Body::ExecutionAborted(failure) => ("ExecutionAborted".into(), own(of_failure(failure))),
         Body::ExecutionTimedOut(failure) => ("ExecutionTimedOut".into(), own(of_failure(failure))),
+        Body::ExecutionRedriven { count, .. } => {
+            ("ExecutionRedriven".into(), own(object([("redriveCount", json!(count))])))
+        }
         Body::StateEntered { input } => {
             let mut details = payload(view, "input", input);
             put(&mut details, "name", Some(&*state.name));
@@ -132,7 +135,9 @@ fn describe(view: View, record: &Record, assigned: &[(Arc<str>, Payload)]) -> Op
         },
         Body::RegionSucceeded => (of_state("Succeeded"), None),
         Body::RegionFailed => (of_state("Failed"), None),
-        Body::IterationStarted { index, .. } => ("MapIterationStarted".into(), own(iteration(&state.name, *index))),
+        Body::IterationStarted { index, .. } | Body::IterationResumed { index } => {
+            ("MapIterationStarted".into(), own(iteration(&state.name, *index)))
+        }
         Body::IterationSucceeded { index } => ("MapIterationSucceeded".into(), own(iteration(&state.name, *index))),
         Body::IterationFailed { index } => ("MapIterationFailed".into(), own(iteration(&state.name, *index))),
         Body::IterationAborted { index } => ("MapIterationAborted".into(), own(iteration(&state.name, *index))),

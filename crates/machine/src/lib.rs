@@ -11,6 +11,7 @@ pub mod history;
 pub mod limits;
 mod log_level;
 pub mod record;
+mod redrive;
 mod region;
 mod retry;
 mod scene;
@@ -18,7 +19,7 @@ mod stamp;
 mod states;
 mod turn;
 
-pub use execution::{Debt, Execution, Frame, Phase, Status, Task};
+pub use execution::{Debt, Execution, Frame, Phase, Redriven, Status, Task};
 pub use failure::Failure;
 pub use limits::Limits;
 pub use log_level::LogLevel;

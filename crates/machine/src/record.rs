@@ -146,6 +146,17 @@ pub enum Body<P = Payload> {
     },
     /// Hidden: what the Map that has just started computed.
     MapSettled(Settled),
+    /// An execution that did not succeed goes on where it ended. `count` tells how many redrives there were with this
+    /// one, `enter_again` the frames whose state is entered anew instead of gone on with.
+    ExecutionRedriven {
+        count: u32,
+        token: Option<Arc<str>>,
+        enter_again: Vec<FrameId>,
+    },
+    /// An iteration that did not succeed goes on after a redrive; history shows it as started.
+    IterationResumed {
+        index: u32,
+    },
 }
 
 /// Which step of a task failed: history has a name for each.
@@ -293,6 +304,10 @@ impl<P> Body<P> {
                 Body::VariablesAssigned { variables: variables.collect::<Result<_, E>>()? }
             }
             Body::MapSettled(settled) => Body::MapSettled(settled),
+            Body::ExecutionRedriven { count, token, enter_again } => {
+                Body::ExecutionRedriven { count, token, enter_again }
+            }
+            Body::IterationResumed { index } => Body::IterationResumed { index },
         })
     }
 }

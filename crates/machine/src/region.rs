@@ -60,10 +60,16 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
     loop {
         let region = walk.execution.frame(id).region.as_ref().expect("the frame is in a region");
         let index = region.children.len() as u32;
+        let previous = region.freed_by;
+        if let Some(index) = region.to_resume.front().copied().filter(|_| region.running() < most) {
+            let child = region.children[index as usize];
+            walk.emit_after(id, previous, Body::IterationResumed { index })?;
+            walk.ready_below(child);
+            continue;
+        }
         if index >= region.length || region.running() >= most {
             return Ok(true);
         }
-        let previous = region.freed_by;
         let input = match states::map::iteration_input(walk.scene(id), map, &state_input, index) {
             Ok(input) => input,
             Err(fault) => return fail(walk, id, fault).map(|()| false),

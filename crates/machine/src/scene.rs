@@ -162,7 +162,11 @@ impl<'a> Scene<'a> {
         execution.insert("StartTime".into(), rfc3339(self.execution.started_at).into());
         execution.insert("Name".into(), started.name.as_ref().into());
         execution.insert("RoleArn".into(), started.role.as_ref().into());
-        execution.insert("RedriveCount".into(), 0.into());
+        let redriven = self.execution.redriven.as_ref();
+        execution.insert("RedriveCount".into(), redriven.map_or(0, |redriven| redriven.count).into());
+        if let Some(redriven) = redriven {
+            execution.insert("RedriveTime".into(), rfc3339(redriven.at).into());
+        }
         let machine_name = started.machine.rsplit(':').next().unwrap_or_default();
         let mut state = Map::new();
         state.insert("Name".into(), self.state.name.as_ref().into());
@@ -235,7 +239,7 @@ impl Context for Scene<'_> {
 
 /// Whether a path into the context object surely does not see the execution's input.
 fn leads_beside_input(path: &str) -> bool {
-    const BESIDE: [&str; 9] = [
+    const BESIDE: [&str; 10] = [
         "Map",
         "State",
         "StateMachine",
@@ -245,6 +249,7 @@ fn leads_beside_input(path: &str) -> bool {
         "Execution.StartTime",
         "Execution.RoleArn",
         "Execution.RedriveCount",
+        "Execution.RedriveTime",
     ];
     let Some(names) = path.trim().strip_prefix("$$.") else { return false };
     let is_plain = names.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !names.contains("..");

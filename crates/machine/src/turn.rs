@@ -34,6 +34,10 @@ pub enum Input {
         error: Option<Arc<str>>,
         cause: Option<Arc<str>>,
     },
+    /// RedriveExecution, with its clientToken.
+    Redrive {
+        token: Option<Arc<str>>,
+    },
     /// The debt of this task is paid.
     Settled {
         task: TaskId,
@@ -88,7 +92,7 @@ pub enum Verdict {
     Done,
     /// No such task waits, or not any more.
     NotWaiting,
-    /// The execution has ended, was started before, or never was.
+    /// The execution has ended, was started before, never was, or cannot be redriven.
     TooLate,
 }
 
@@ -142,7 +146,7 @@ impl Execution {
             return None;
         }
         let frames = self.frames.iter().filter_map(|frame| match frame.phase {
-            Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => Some(until),
+            Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) if self.lives(frame) => Some(until),
             _ => None,
         });
         let tasks = self.tasks.keys().filter_map(|task| self.task_due(*task, stamp, false).map(|(at, _)| at));
@@ -205,7 +209,7 @@ impl<'a> Walk<'a> {
         Ok(self.write(frame, previous, body))
     }
 
-    fn write(&mut self, frame: FrameId, previous: EventId, body: Body) -> EventId {
+    pub fn write(&mut self, frame: FrameId, previous: EventId, body: Body) -> EventId {
         let held = self.execution.frames.get(frame.0 as usize);
         let state = held.map_or(self.program.scope(Program::ROOT).start_at, |frame| frame.state);
         let new = payloads_of(&body).into_iter().filter(|payload| held.is_none_or(|frame| !frame.data.same(payload)));
@@ -255,7 +259,7 @@ impl<'a> Walk<'a> {
         for input in inputs {
             let verdict = match (&end, input) {
                 (Err(_), Input::Report { .. }) => Verdict::NotWaiting,
-                (Err(_), Input::Start(_) | Input::Stop { .. }) => Verdict::TooLate,
+                (Err(_), Input::Start(_) | Input::Stop { .. } | Input::Redrive { .. }) => Verdict::TooLate,
                 // What is paid is paid, however this ends.
                 (_, input) => match self.take(input) {
                     Ok(verdict) => verdict,
@@ -285,6 +289,7 @@ impl<'a> Walk<'a> {
                 let failure = Failure { error, cause, ..Failure::default() };
                 self.end(FrameId::ROOT, 0, Body::ExecutionAborted(failure));
             }
+            Input::Redrive { token } => return Ok(self.redrive(token)),
             Input::Settled { task } if self.execution.debts.contains_key(&task) => {
                 self.write(FrameId::ROOT, 0, Body::Settled { task });
             }
@@ -392,7 +397,7 @@ impl<'a> Walk<'a> {
                 Phase::WaitingUntil(until) | Phase::BackingOffUntil(until) => due(*until),
                 Phase::Working(_) | Phase::Joined | Phase::Failed | Phase::Aborted | Phase::Free => false,
             };
-            if ready {
+            if ready && self.execution.lives(frame) {
                 self.ready.insert(FrameId(place as u32));
             }
         }
@@ -426,7 +431,9 @@ impl<'a> Walk<'a> {
     fn step_until_parked(&mut self, id: FrameId) -> Going {
         // A frame that loops without waiting gives way when the turn's budget is used up.
         while !self.is_spent() {
-            let Some(frame) = self.execution.frames.get(id.0 as usize) else { return Ok(()) };
+            // It may have given itself up, with all that a region above it has opened.
+            let frame = self.execution.frames.get(id.0 as usize);
+            let Some(frame) = frame.filter(|frame| self.execution.lives(frame)) else { return Ok(()) };
             match &frame.phase {
                 Phase::Enter => {
                     let input = frame.data.clone();

@@ -29,3 +29,15 @@ impl<'a> Dice<'a> {
         table[self.roll(table.len())]
     }
 }
+
+/// One seed's tapes of any length, for runs whose chance is to be the same every time.
+pub fn tapes(seed: u64) -> impl FnMut(usize) -> Vec<u16> {
+    let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    move |length| {
+        let next = |_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as u16
+        };
+        (0..length).map(next).collect()
+    }
+}

@@ -7,6 +7,7 @@ pub mod dice;
 mod jsonata;
 mod outside;
 mod program;
+mod redriven;
 
 use std::sync::Arc;
 
@@ -98,14 +99,7 @@ fn everything_happens() {
     let mut seen = std::collections::BTreeSet::new();
     let name = |debug: String| debug.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
     for seed in 0..400_u64 {
-        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut tape = |length: usize| -> Vec<u16> {
-            let next = |_| {
-                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (random >> 33) as u16
-            };
-            (0..length).map(next).collect()
-        };
+        let mut tape = dice::tapes(seed);
         let (definition, input) = program::machine(&mut Dice::new(&tape(120)));
         let run = run(&definition, &input, &tape(160));
         seen.extend(run.world.log.iter().map(|record| name(format!("{:?}", record.body))));

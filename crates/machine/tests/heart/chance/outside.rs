@@ -42,6 +42,12 @@ pub fn live(world: &mut World, dice: &mut Dice, input: &str) -> Vec<Step> {
         }
     }
     wind_up(world, &mut steps);
+    while dice.one_in(3) && steps.len() < STEPS {
+        take(world, &mut steps, vec![Input::Redrive { token: dice.one_in(2).then(|| "t".into()) }]);
+        let inputs = (0..dice.roll(4)).map(|_| input_of(world, dice)).collect();
+        take(world, &mut steps, inputs);
+        wind_up(world, &mut steps);
+    }
     steps
 }
 
@@ -53,8 +59,7 @@ fn wind_up(world: &mut World, steps: &mut Vec<Step>) {
         }
         match (world.tasks().first(), world.due()) {
             (Some(task), _) => {
-                let output = Payload::parse(r#"{"items": [1, 2], "n": 1}"#).expect("JSON");
-                take(world, steps, vec![Input::Report { task: *task, report: Report::Succeeded { output } }]);
+                take(world, steps, vec![Input::Report { task: *task, report: success() }]);
             }
             (None, Some(due)) => {
                 world.now = due;
@@ -72,6 +77,11 @@ fn wind_up(world: &mut World, steps: &mut Vec<Step>) {
     }
 }
 
+/// What a service answers that is in a good mood.
+pub fn success() -> Report {
+    Report::Succeeded { output: Payload::parse(r#"{"items": [1, 2], "n": 1}"#).expect("JSON") }
+}
+
 fn take(world: &mut World, steps: &mut Vec<Step>, inputs: Vec<Input>) {
     let step = Step { at: world.now, inputs };
     tell(world, &step);
@@ -81,7 +91,6 @@ fn take(world: &mut World, steps: &mut Vec<Step>, inputs: Vec<Input>) {
 /// Tells a world what another one was told.
 pub fn tell(world: &mut World, step: &Step) {
     world.now = step.at;
-
     world.turn(step.inputs.clone());
 }
 
@@ -94,6 +103,7 @@ fn input_of(world: &World, dice: &mut Dice) -> Input {
         7..=11 => report(Report::Succeeded { output: output(dice) }),
         12..=14 => report(failure(dice)),
         15..=16 => report(Report::Heartbeat),
+        17 if dice.one_in(2) => Input::Redrive { token: None },
         17 => Input::Settled { task },
         18 => Input::Continue,
         _ if dice.one_in(4) => Input::Stop { error: Some("Stopped".into()), cause: None },

@@ -4,6 +4,7 @@
 mod flow;
 mod jsonata;
 mod limits;
+mod redrive;
 mod regions;
 mod retry;
 mod tasks;

@@ -50,7 +50,10 @@ impl Ledger {
     ) {
         let body = &record.body;
         assert!(record.at >= self.shadow.last_at, "history goes backwards: {record:?}");
-        assert!(!self.shadow.is_over() || matches!(body, Body::Settled { .. }), "after the end: {record:?}");
+        assert!(
+            !self.shadow.is_over() || matches!(body, Body::Settled { .. } | Body::ExecutionRedriven { .. }),
+            "after the end: {record:?}"
+        );
         let known = self.shadow.events;
         assert!(record.previous <= known, "a previousEventId that does not exist: {record:?}");
         if body.is_event() && record.previous == 0 {
@@ -99,6 +102,11 @@ impl Ledger {
             }
             Body::IterationStarted { child, .. } => {
                 self.entered.remove(child);
+            }
+            // What was given up goes on in the state that it had entered.
+            Body::ExecutionRedriven { .. } | Body::IterationResumed { .. } => {
+                let frames = (0..).map(FrameId).zip(&self.shadow.frames);
+                self.entered = frames.filter(|(_, frame)| frame.entered != 0).map(|(id, f)| (id, f.entered)).collect();
             }
             _ => {}
         }
