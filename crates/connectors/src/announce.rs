@@ -26,7 +26,7 @@ impl Connectors {
 
     pub(crate) async fn announce(&self, account: &str, region: &str, execution: &ExecutionDescription) {
         let Some(service) = aws::models().service(SERVICE) else { return };
-        let at = execution.stopped_at.unwrap_or(execution.started_at);
+        let at = execution.stopped_at.or(execution.redriven_at).unwrap_or(execution.started_at);
         let entry = json!({
             "Source": "aws.states",
             "DetailType": "Step Functions Execution Status Change",
@@ -75,7 +75,7 @@ fn detail(execution: &ExecutionDescription) -> Value {
         "stateMachineVersionArn": execution.version.as_deref(),
         "stateMachineAliasArn": execution.alias.as_deref(),
         "redriveCount": execution.redrive_count,
-        "redriveDate": null,
+        "redriveDate": execution.redriven_at,
         "redriveStatus": redrive,
         "redriveStatusReason": reason,
         "inputDetails": {"included": included},

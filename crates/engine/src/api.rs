@@ -187,6 +187,10 @@ pub struct ExecutionDescription {
     pub failure: Option<Failure>,
     pub trace_header: Option<Arc<str>>,
     pub redrive_count: u32,
+    /// Of the latest redrive.
+    pub redriven_at: Option<Timestamp>,
+    /// How many events its history has.
+    pub events: u64,
     pub definition: [u8; 32],
     pub role: Arc<str>,
 }
@@ -211,6 +215,7 @@ pub struct ExecutionRow {
     pub started_at: Timestamp,
     pub stopped_at: Option<Timestamp>,
     pub redrive_count: u32,
+    pub redriven_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use asl::{Kind, Pattern, Program, Target};
 use machine::{Execution, Status, Task, TaskId};
-use store::{ExecutionKey, Listing};
+use store::{ExecutionKey, Listing, ListingChange};
 
 use crate::api::ExecutionDescription;
 
@@ -74,7 +74,9 @@ pub(crate) fn describe(execution: &Execution) -> ExecutionDescription {
         output: execution.output.clone(),
         failure: execution.failure.clone(),
         trace_header: started.trace_header.clone(),
-        redrive_count: 0,
+        redrive_count: execution.redriven.as_ref().map_or(0, |redriven| redriven.count),
+        redriven_at: execution.redriven.as_ref().map(|redriven| redriven.at),
+        events: execution.events,
         definition: started.definition,
         role: started.role.clone(),
     }
@@ -99,6 +101,17 @@ pub(crate) fn listing(key: ExecutionKey, execution: &Execution) -> Listing {
     }
 }
 
+/// How a redrive changes the listing, whatever followed in the same turn.
+pub(crate) fn redriven(execution: &Execution) -> ListingChange {
+    let redriven = execution.redriven.as_ref().expect("listed after its redrive");
+    ListingChange::Redrive {
+        status: store_status(execution.status),
+        stopped_at: execution.stopped_at,
+        redrive_count: redriven.count,
+        redriven_at: redriven.at,
+    }
+}
+
 pub(crate) fn store_status(status: Status) -> store::Status {
     match status {
         Status::Running => store::Status::Running,
@@ -109,7 +122,7 @@ pub(crate) fn store_status(status: Status) -> store::Status {
     }
 }
 
-/// No execution is redriven yet, so none is pending.
+/// Only a Map Run's children wait for their redrive, and there are none yet.
 pub(crate) fn status_of(status: store::Status) -> Status {
     match status {
         store::Status::Running | store::Status::PendingRedrive => Status::Running,

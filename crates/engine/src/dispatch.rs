@@ -360,12 +360,13 @@ impl Engine {
         self.insist(key, Input::Settled { task }).await;
     }
 
-    /// Tells who wants to hear that an execution has started, or is over.
+    /// Tells who wants to hear that an execution has started, goes on after a redrive, or is over.
     pub(crate) fn announce(&self, turn: &Turn, description: &Arc<ExecutionDescription>) {
         if !self.listened {
             return;
         }
-        let is_start = |record: &Record| matches!(record.body, Body::ExecutionStarted(_));
+        let is_start =
+            |record: &Record| matches!(record.body, Body::ExecutionStarted(_) | Body::ExecutionRedriven { .. });
         let started = turn.records.first().is_some_and(is_start).then(|| ExecutionDescription {
             status: Status::Running,
             stopped_at: None,

@@ -262,7 +262,9 @@ impl Engine {
         };
         let mut commit = Commit::new(key, live.seq, chunk);
         let ended = turn.records.iter().any(|record| record.body.is_end());
+        let redriven = turn.records.iter().any(|record| matches!(record.body, Body::ExecutionRedriven { .. }));
         commit.listing = match (live.seq, ended) {
+            _ if redriven => Some(describe::redriven(execution)),
             (0, _) => Some(ListingChange::Start(describe::listing(key, execution))),
             (_, true) => Some(ListingChange::End {
                 status: describe::store_status(execution.status),

@@ -35,6 +35,9 @@ pub enum Error {
     ExecutionDoesNotExist(String),
     #[error("the execution {0} exists")]
     ExecutionAlreadyExists(String),
+    /// Why, in AWS's words.
+    #[error("{0}")]
+    ExecutionNotRedrivable(String),
     #[error("too many executions wait to be started")]
     ExecutionLimitExceeded,
     #[error("no activity {0}")]

@@ -141,8 +141,9 @@ impl Engine {
             return Ok(kept.description.clone());
         }
         let listing = self.listing(execution).await?;
-        let ends = log::load_ends(self, listing.key).await?;
-        describe_ends(&listing, &ends).ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
+        let (ends, events) = log::load_ends(self, listing.key).await?;
+        describe_ends(&listing, &ends, events)
+            .ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
     }
 
     /// Waits until the execution is over.
@@ -231,6 +232,7 @@ impl Engine {
                 started_at: description.started_at,
                 stopped_at: description.stopped_at,
                 redrive_count: 0,
+                redriven_at: None,
             }
         };
         let items: Vec<_> = all.iter().skip(after).take(limit).map(row).collect();
@@ -238,7 +240,7 @@ impl Engine {
         Page { items, next: (end < all.len()).then(|| end.to_string()) }
     }
 
-    async fn key_of(&self, execution: &str) -> Result<ExecutionKey> {
+    pub(crate) async fn key_of(&self, execution: &str) -> Result<ExecutionKey> {
         match self.slots.key(execution) {
             Some(key) => Ok(key),
             None => Ok(self.listing(execution).await?.key),
@@ -283,7 +285,7 @@ impl Drop for Watching<'_> {
 }
 
 /// What the first and the last chunk tell.
-fn describe_ends(listing: &Listing, ends: &[Record]) -> Option<ExecutionDescription> {
+fn describe_ends(listing: &Listing, ends: &[Record], events: u64) -> Option<ExecutionDescription> {
     let first = ends.first()?;
     let Body::ExecutionStarted(started) = &first.body else { return None };
     let mut description = ExecutionDescription {
@@ -299,7 +301,9 @@ fn describe_ends(listing: &Listing, ends: &[Record]) -> Option<ExecutionDescript
         output: None,
         failure: None,
         trace_header: started.trace_header.clone(),
-        redrive_count: 0,
+        redrive_count: listing.redrive_count,
+        redriven_at: listing.redriven_at,
+        events,
         definition: started.definition,
         role: started.role.clone(),
     };
@@ -309,14 +313,13 @@ fn describe_ends(listing: &Listing, ends: &[Record]) -> Option<ExecutionDescript
     }
     description.status = describe::status_of(listing.status);
     description.stopped_at = listing.stopped_at;
-    for record in ends {
-        match &record.body {
-            Body::ExecutionSucceeded { output } => description.output = Some(output.clone()),
-            Body::ExecutionFailed(failure) | Body::ExecutionAborted(failure) | Body::ExecutionTimedOut(failure) => {
-                description.failure = Some(failure.clone())
-            }
-            _ => {}
+    // A redriven execution has ended before, too.
+    match &ends.iter().rev().find(|record| record.body.is_end())?.body {
+        Body::ExecutionSucceeded { output } => description.output = Some(output.clone()),
+        Body::ExecutionFailed(failure) | Body::ExecutionAborted(failure) | Body::ExecutionTimedOut(failure) => {
+            description.failure = Some(failure.clone())
         }
+        _ => {}
     }
     Some(description)
 }
@@ -332,6 +335,7 @@ fn row(listing: Listing) -> ExecutionRow {
         started_at: listing.started_at,
         stopped_at: listing.stopped_at,
         redrive_count: listing.redrive_count,
+        redriven_at: listing.redriven_at,
     }
 }
 

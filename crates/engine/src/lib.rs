@@ -23,6 +23,7 @@ mod logs;
 mod machines;
 pub mod port;
 mod programs;
+mod redrive;
 mod retention;
 mod settings;
 mod slots;

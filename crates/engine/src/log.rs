@@ -58,8 +58,9 @@ pub(crate) async fn events(engine: &Engine, key: ExecutionKey, first: u64, last:
     Ok((records.concat(), chunks.first().map_or(first, |stored| stored.chunk.first_event)))
 }
 
-/// The first and the last records of an execution, which tell all that DescribeExecution shows.
-pub(crate) async fn load_ends(engine: &Engine, key: ExecutionKey) -> Result<Vec<Record>> {
+/// The first and the last records of an execution, which tell all that DescribeExecution shows, and how many events
+/// there are.
+pub(crate) async fn load_ends(engine: &Engine, key: ExecutionKey) -> Result<(Vec<Record>, u64)> {
     let mut chunks = engine.store.load_ends(key).await?;
     // Debts are paid after the end, and that is no event: the last event lies before.
     if let Some(last) = chunks.last().filter(|last| last.chunk.events == 0) {
@@ -67,7 +68,10 @@ pub(crate) async fn load_ends(engine: &Engine, key: ExecutionKey) -> Result<Vec<
         let range = EventRange { first: event, last: event, newest_first: false, max_bytes: PAGE_BYTES };
         chunks.extend(engine.store.load_events(key, range).await?);
     }
-    resolve(engine, key, &chunks).await.map(|chunks| chunks.into_iter().flatten().collect())
+    let end = |stored: &StoredChunk| stored.chunk.first_event.saturating_sub(1) + u64::from(stored.chunk.events);
+    let events = chunks.iter().map(end).max().unwrap_or_default();
+    let records = resolve(engine, key, &chunks).await?;
+    Ok((records.into_iter().flatten().collect(), events))
 }
 
 /// The records of some chunks; payloads that lie in others are fetched.

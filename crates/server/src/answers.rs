@@ -215,9 +215,11 @@ pub struct ExecutionDescribed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_machine_alias_arn: Option<&'a str>,
     pub redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_date: Option<Seconds>,
     pub redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub redrive_status_reason: Option<String>,
+    pub redrive_status_reason: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -280,6 +282,14 @@ pub struct ExecutionItem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_machine_alias_arn: Option<String>,
     pub redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redrive_date: Option<Seconds>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionRedriven {
+    pub redrive_date: Seconds,
 }
 
 #[derive(Serialize)]

@@ -130,6 +130,7 @@ impl From<engine::Error> for Exception {
             E::ExecutionAlreadyExists(arn) => {
                 Exception::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
             }
+            E::ExecutionNotRedrivable(reason) => Exception::new("ExecutionNotRedrivable", reason),
             E::ExecutionLimitExceeded => {
                 Exception::new("ExecutionLimitExceeded", "Too many executions wait to be started; try again")
             }

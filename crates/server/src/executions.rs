@@ -8,8 +8,8 @@ use engine::api::{
 use engine::arn::Arn;
 
 use crate::answers::{
-    DataDetails, ExecutionDescribed, ExecutionHistory, ExecutionItem, ExecutionList, ExecutionStarted,
-    ExecutionStopped, Seconds, StateMachineForExecution,
+    DataDetails, ExecutionDescribed, ExecutionHistory, ExecutionItem, ExecutionList, ExecutionRedriven,
+    ExecutionStarted, ExecutionStopped, Seconds, StateMachineForExecution,
 };
 use crate::configuration::{logging_or_default, tracing_or_default};
 use crate::exception::Exception;
@@ -48,24 +48,35 @@ pub async fn stop(caller: Caller<'_>, request: requests::StopExecution<'_>) -> R
     Ok(ExecutionStopped { stop_date: Seconds(stopped_at) })
 }
 
+pub async fn redrive(
+    caller: Caller<'_>,
+    request: requests::RedriveExecution<'_>,
+) -> Result<ExecutionRedriven, Exception> {
+    let token = request.client_token.map(|token| token.into_string());
+    let redriven_at = caller.engine().redrive_execution(given(&request.execution_arn), token).await?;
+    Ok(ExecutionRedriven { redrive_date: Seconds(redriven_at) })
+}
+
 /// A description that owns what its answer borrows.
 pub struct Described {
     execution: ExecutionDescription,
+    /// Why it cannot be redriven.
+    not_redrivable: Option<String>,
     with_data: bool,
 }
 
 pub async fn describe(caller: Caller<'_>, request: requests::DescribeExecution<'_>) -> Result<Described, Exception> {
     let execution = caller.engine().describe_execution(given(&request.execution_arn)).await?;
-    Ok(Described { execution, with_data: machines::wants_data(&request.included_data) })
+    let not_redrivable = caller.engine().not_redrivable(&execution).await;
+    Ok(Described { execution, not_redrivable, with_data: machines::wants_data(&request.included_data) })
 }
 
 impl serde::Serialize for Described {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Described { execution, with_data } = self;
+        let Described { execution, not_redrivable, with_data } = self;
         // AWS names no error for an execution that ran out of its own time; its history does.
         let named = execution.status != Status::TimedOut && *with_data;
         let failure = execution.failure.as_ref().filter(|_| named);
-        let (redrive_status, redrive_status_reason) = redrive(execution.status);
         let details = || DataDetails { included: *with_data };
         let answer = ExecutionDescribed {
             execution_arn: &execution.arn,
@@ -84,20 +95,11 @@ impl serde::Serialize for Described {
             state_machine_version_arn: execution.version.as_deref(),
             state_machine_alias_arn: execution.alias.as_deref(),
             redrive_count: execution.redrive_count,
-            redrive_status,
-            redrive_status_reason,
+            redrive_date: execution.redriven_at.map(Seconds),
+            redrive_status: if not_redrivable.is_some() { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
+            redrive_status_reason: not_redrivable.as_deref(),
         };
         answer.serialize(serializer)
-    }
-}
-
-/// Recorded: only what did not succeed can be redriven.
-fn redrive(status: Status) -> (&'static str, Option<String>) {
-    match status {
-        Status::Running | Status::Succeeded => {
-            ("NOT_REDRIVABLE", Some(format!("Execution is {} and cannot be redriven", status.name())))
-        }
-        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
     }
 }
 
@@ -156,6 +158,7 @@ pub fn item(row: ExecutionRow) -> ExecutionItem {
         state_machine_version_arn: row.version,
         state_machine_alias_arn: row.alias,
         redrive_count: row.redrive_count,
+        redrive_date: row.redriven_at.map(Seconds),
     }
 }
 

@@ -89,6 +89,7 @@ operations! {
     "SendTaskHeartbeat" => callbacks::heartbeat,
     "GetActivityTask" => activities::task,
     "StopExecution" => executions::stop,
+    "RedriveExecution" => executions::redrive,
     "ListExecutions" => executions::list,
     "GetExecutionHistory" => executions::history,
     "DescribeStateMachineForExecution" => executions::state_machine,
@@ -117,7 +118,7 @@ operations! {
     "UntagResource" => tags::untag,
     "ListTagsForResource" => tags::list,
     later:
-        "RedriveExecution" "TestState"
+        "TestState"
 }
 
 fn encode(answer: &impl Serialize) -> Result<Vec<u8>, Exception> {

@@ -18,6 +18,7 @@ const TRACE_HEADER: Shape = Shape::ascii(256);
 const ERROR: Shape = Shape::text(0, 256).sensitive();
 const CAUSE: Shape = Shape::text(0, 32_768).sensitive();
 const TASK_TOKEN: Shape = Shape::text(1, 2048).sensitive();
+const CLIENT_TOKEN: Shape = Shape::text(1, 64);
 const PAGE_SIZE: Shape = Shape::range(0, 1000);
 const PAGE_TOKEN: Shape = Shape::text(1, 1024);
 const EXECUTIONS_PAGE_TOKEN: Shape = Shape::text(1, 3096);
@@ -198,6 +199,11 @@ structures! {
         execution_arn: Text<'a> = ARN.required(),
         error: Text<'a> = ERROR,
         cause: Text<'a> = CAUSE,
+    }
+
+    RedriveExecution {
+        execution_arn: Text<'a> = ARN.required(),
+        client_token: Text<'a> = CLIENT_TOKEN,
     }
 
     /// DescribeStateMachineForExecution has the same members.

@@ -36,10 +36,6 @@ impl Commit {
 /// How a turn changes its execution's row in the listing. `End` and `Redrive` of an execution that is not listed change
 /// nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every listing change is a start, and the commit that holds it is moved a few times only"
-)]
 pub enum ListingChange {
     /// A new row under the commit's key. An execution that ends in its first turn is inserted as ended, and needs neither
     /// an `End` nor an open row.
@@ -49,9 +45,10 @@ pub enum ListingChange {
         /// Milliseconds since 1970.
         stopped_at: i64,
     },
-    /// The execution lives again: it has no stop time any more.
+    /// The execution lives again, or has lived again and ended in the same turn: then it has a new stop time.
     Redrive {
         status: Status,
+        stopped_at: Option<i64>,
         redrive_count: u32,
         /// Milliseconds since 1970.
         redriven_at: i64,

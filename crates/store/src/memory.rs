@@ -84,10 +84,10 @@ impl Tables {
                     listing.stopped_at = Some(stopped_at);
                 }
             }
-            Some(ListingChange::Redrive { status, redrive_count, redriven_at }) => {
+            Some(ListingChange::Redrive { status, stopped_at, redrive_count, redriven_at }) => {
                 if let Some(listing) = self.listings.get_mut(&key) {
                     listing.status = status;
-                    listing.stopped_at = None;
+                    listing.stopped_at = stopped_at;
                     listing.redrive_count = redrive_count;
                     listing.redriven_at = Some(redriven_at);
                 }

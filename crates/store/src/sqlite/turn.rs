@@ -58,13 +58,13 @@ impl Tables {
                     .prepare_cached("UPDATE executions SET status = ?2, stopped_at = ?3 WHERE id = ?1")?
                     .execute((id, status.code(), stopped_at))?;
             }
-            Some(ListingChange::Redrive { status, redrive_count, redriven_at }) => {
+            Some(ListingChange::Redrive { status, stopped_at, redrive_count, redriven_at }) => {
                 self.connection
                     .prepare_cached(
-                        "UPDATE executions SET status = ?2, stopped_at = NULL,
-                         redrive_count = ?3, redriven_at = ?4 WHERE id = ?1",
+                        "UPDATE executions SET status = ?2, stopped_at = ?3,
+                         redrive_count = ?4, redriven_at = ?5 WHERE id = ?1",
                     )?
-                    .execute((id, status.code(), redrive_count, redriven_at))?;
+                    .execute((id, status.code(), stopped_at, redrive_count, redriven_at))?;
             }
         }
         self.open(id, commit.key, commit.open)?;

@@ -71,7 +71,7 @@ enum ListingChoice {
     None,
     Start { machine: usize, name: u8, status: Status, marks: u8 },
     End(Status, i64),
-    Redrive(u32),
+    Redrive(u32, Option<i64>),
 }
 
 #[derive(Clone, Debug)]
@@ -454,9 +454,12 @@ impl Turn {
                 }))
             }
             ListingChoice::End(status, after) => Some(ListingChange::End { status, stopped_at: DAWN + after }),
-            ListingChoice::Redrive(redrive_count) => {
-                Some(ListingChange::Redrive { status: Status::Running, redrive_count, redriven_at: DAWN + 9 })
-            }
+            ListingChoice::Redrive(redrive_count, ended) => Some(ListingChange::Redrive {
+                status: ended.map_or(Status::Running, |_| Status::Failed),
+                stopped_at: ended.map(|after| DAWN + after),
+                redrive_count,
+                redriven_at: DAWN + 9,
+            }),
         };
         commit.open = self.open;
         commit.add_tasks = self
@@ -539,7 +542,7 @@ fn turn() -> impl Strategy<Value = Turn> {
             ListingChoice::Start { machine, name, status, marks }
         }),
         2 => (status(), 0..9i64).prop_map(|(status, after)| ListingChoice::End(status, after)),
-        1 => (1..3u32).prop_map(ListingChoice::Redrive),
+        1 => (1..3u32, prop::option::of(0..9i64)).prop_map(|(count, ended)| ListingChoice::Redrive(count, ended)),
     ];
     let behind = prop_oneof![9 => Just(0u32), 1 => 1..3u32];
     let bytes = prop_oneof![6 => 0..40usize, 1 => 1000..30_000usize];

@@ -108,5 +108,5 @@ fn everything_happens() {
         seen.extend(run.world.verdicts.iter().map(|verdict| format!("{verdict:?}")));
     }
     let seen: Vec<&str> = seen.iter().map(String::as_str).collect();
-    insta::assert_snapshot!(seen.join(" "), @r"Aborted CancelTask DebtIncurred Done EvaluationFailed ExecutionAborted ExecutionFailed ExecutionStarted ExecutionSucceeded ExecutionTimedOut Failed Finished ForgetTask IterationAborted IterationFailed IterationStarted IterationSucceeded MapSettled NotWaiting RegionAborted RegionFailed RegionStarted RegionSucceeded RetryScheduled Settled StartTask StateAborted StateEntered StateExited Succeeded TaskFailed TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskTimedOut TimedOut TooLate VariablesAssigned WaitUntil");
+    insta::assert_snapshot!(seen.join(" "), @r"Aborted CancelTask DebtIncurred Done EvaluationFailed ExecutionAborted ExecutionFailed ExecutionRedriven ExecutionStarted ExecutionSucceeded ExecutionTimedOut Failed Finished ForgetTask IterationAborted IterationFailed IterationResumed IterationStarted IterationSucceeded MapSettled NotWaiting RegionAborted RegionFailed RegionStarted RegionSucceeded RetryScheduled Settled StartTask StateAborted StateEntered StateExited Succeeded TaskFailed TaskScheduled TaskStarted TaskSubmitted TaskSucceeded TaskTimedOut TimedOut TooLate VariablesAssigned WaitUntil");
 }

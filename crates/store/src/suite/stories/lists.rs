@@ -162,8 +162,12 @@ pub async fn redriven_ones_are_filtered(store: Subject) {
     for number in [2, 5] {
         landed(store, fence, end(key(number), 1, Status::Failed, DAWN + 50)).await;
         let mut redrive = Commit::new(key(number), 2, chunk(7, 1, "redrive"));
-        redrive.listing =
-            Some(ListingChange::Redrive { status: Status::Running, redrive_count: 1, redriven_at: DAWN + 60 });
+        redrive.listing = Some(ListingChange::Redrive {
+            status: Status::Running,
+            stopped_at: None,
+            redrive_count: 1,
+            redriven_at: DAWN + 60,
+        });
         landed(store, fence, redrive).await;
     }
     landed(store, fence, end(key(5), 3, Status::Failed, DAWN + 70)).await;

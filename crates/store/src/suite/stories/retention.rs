@@ -89,8 +89,12 @@ pub async fn what_lives_or_owes_stays(store: Subject) {
     assert_eq!(listed(store).await, [4, 1]);
     // A redriven execution lives again.
     let mut redrive = Commit::new(key(4), 2, chunk(7, 1, "redrive"));
-    redrive.listing =
-        Some(crate::ListingChange::Redrive { status: Status::Running, redrive_count: 1, redriven_at: DAWN + 30 });
+    redrive.listing = Some(crate::ListingChange::Redrive {
+        status: Status::Running,
+        stopped_at: None,
+        redrive_count: 1,
+        redriven_at: DAWN + 30,
+    });
     landed(store, fence, redrive).await;
     sweep(store, i64::MAX, 100).await;
     assert_eq!(listed(store).await, [4, 1]);

@@ -201,12 +201,32 @@ pub async fn an_execution_ends_and_is_redriven(store: Subject) {
     assert_eq!(store.listing(key(1)).await, Ok(Some(expected.clone())));
 
     let mut redrive = Commit::new(key(1), 2, chunk(7, 1, "redrive"));
-    redrive.listing = Some(ListingChange::Redrive { status: Status::Running, redrive_count: 1, redriven_at: DAWN + 9 });
+    redrive.listing = Some(ListingChange::Redrive {
+        status: Status::Running,
+        stopped_at: None,
+        redrive_count: 1,
+        redriven_at: DAWN + 9,
+    });
     landed(store, fence, redrive).await;
     expected.status = Status::Running;
     expected.stopped_at = None;
     expected.redrive_count = 1;
     expected.redriven_at = Some(DAWN + 9);
+    assert_eq!(store.listing(key(1)).await, Ok(Some(expected.clone())));
+
+    landed(store, fence, end(key(1), 3, Status::Failed, DAWN + 10)).await;
+    let mut in_vain = Commit::new(key(1), 4, chunk(8, 2, "it fails again at once"));
+    in_vain.listing = Some(ListingChange::Redrive {
+        status: Status::Failed,
+        stopped_at: Some(DAWN + 11),
+        redrive_count: 2,
+        redriven_at: DAWN + 11,
+    });
+    landed(store, fence, in_vain).await;
+    expected.status = Status::Failed;
+    expected.stopped_at = Some(DAWN + 11);
+    expected.redrive_count = 2;
+    expected.redriven_at = Some(DAWN + 11);
     assert_eq!(store.listing(key(1)).await, Ok(Some(expected)));
 
     // What is not listed (the log of a map run) has no listing to change.
