@@ -21,7 +21,8 @@ impl Engine {
     pub async fn redrive_execution(&self, execution: &str, token: Option<String>) -> Result<Timestamp> {
         let key = self.key_of(execution).await?;
         let before = self.describe_execution(execution).await?;
-        if before.status != Status::Running
+        // Of one that lives or has succeeded the turn knows whether this is the token of its latest redrive.
+        if !matches!(before.status, Status::Running | Status::Succeeded)
             && let Some(reason) = self.not_redrivable(&before).await
         {
             return Err(Error::ExecutionNotRedrivable(reason));

@@ -66,6 +66,8 @@ async fn a_failed_execution_is_redriven() {
     assert_eq!(after[before.len()]["executionRedrivenEventDetails"], json!({"redriveCount": 1}));
     let refused = house.bad("RedriveExecution", json!({"executionArn": execution})).await;
     assert_eq!(refused, "ExecutionNotRedrivable: Execution is SUCCEEDED and cannot be redriven");
+    let late = json!({"executionArn": execution, "clientToken": "once"});
+    assert_eq!(house.good("RedriveExecution", late).await, redriven, "an answer that was not heard is given again");
 }
 
 /// It fails again in the turn that redrives it: the listing and the description know both.
