@@ -13,6 +13,9 @@ pub enum Error {
     InvalidName(String),
     #[error("the definition is wrong")]
     InvalidDefinition(Vec<Diagnostic>),
+    /// In AWS's words.
+    #[error("{0}")]
+    InvalidTest(String),
     #[error("this version cannot run it: {0}")]
     Unsupported(String),
     #[error("invalid execution input: {0}")]

@@ -27,6 +27,7 @@ mod redrive;
 mod retention;
 mod settings;
 mod slots;
+pub mod test_state;
 mod timers;
 mod token;
 mod versions;

@@ -13,6 +13,7 @@ use machine::record::Stage;
 use serde_json::Value;
 
 use crate::api::ExecutionDescription;
+use crate::test_state::FieldValidation;
 
 /// A task to be carried out. Activities never come here: their workers fetch them.
 #[derive(Clone, Debug)]
@@ -85,6 +86,11 @@ pub trait Connector: Send + Sync {
 
     /// Stops a job that nobody waits for any more. A job that is gone is a job that has stopped.
     async fn cancel(&self, job: &Job) -> Result<(), Unreachable>;
+
+    /// Whether the service could have answered this, by its model; what is wrong, in AWS's words.
+    fn check_mock(&self, _resource: &Resource, _result: &Value, _validation: FieldValidation) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Delivers log events. What cannot be delivered ever counts as delivered.
     async fn deliver_logs(&self, _batch: &LogBatch) -> Result<(), Unreachable> {

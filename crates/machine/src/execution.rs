@@ -477,6 +477,11 @@ impl Execution {
         }
     }
 
+    /// For a state that is tested alone: as if its retriers had been used so often.
+    pub(crate) fn set_retries(&mut self, id: FrameId, retries: Vec<u32>) {
+        self.frame_mut(id).retries = retries;
+    }
+
     fn assign(&mut self, id: FrameId, variables: &[(Arc<str>, Payload)]) {
         for (name, value) in variables {
             let old = self.frame_mut(id).variables.insert(name.clone(), value.clone());

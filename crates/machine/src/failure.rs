@@ -51,6 +51,12 @@ impl Failure {
         Failure { origin: Origin::Heartbeat, ..Failure::timeout() }
     }
 
+    /// Of a Map of whose iterations more have failed than may.
+    pub fn threshold_exceeded() -> Failure {
+        let cause = "The specified tolerated failure threshold was exceeded";
+        Failure::new(EXCEED_TOLERATED_FAILURE_THRESHOLD, cause)
+    }
+
     /// The same failure, shown to no retrier and no catcher.
     pub fn terminal(self) -> Failure {
         Failure { origin: Origin::Terminal, ..self }

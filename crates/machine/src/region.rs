@@ -4,7 +4,7 @@
 //! comes from the last event inside the one that freed it, and when one branch fails the others are aborted.
 
 use crate::execution::Phase;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::record::{Body, EventId, FrameId};
 use crate::states::{self, Fault};
 use crate::turn::{Going, Walk, start_of};
@@ -70,7 +70,8 @@ fn fill(walk: &mut Walk, id: FrameId, map: &Map) -> Going<bool> {
         if index >= region.length || region.running() >= most {
             return Ok(true);
         }
-        let input = match states::map::iteration_input(walk.scene(id), map, &state_input, index) {
+        let items = region.items.clone();
+        let input = match states::map::iteration_input(walk.scene(id), map, &state_input, &items, index) {
             Ok(input) => input,
             Err(fault) => return fail(walk, id, fault).map(|()| false),
         };
@@ -117,12 +118,7 @@ pub(crate) fn child_failed(walk: &mut Walk, parent: FrameId, child: FrameId, mut
                 walk.ready.insert(parent);
                 return Ok(());
             }
-            Ok(Some(_)) => {
-                failure = Failure::new(
-                    failure::EXCEED_TOLERATED_FAILURE_THRESHOLD,
-                    "The specified tolerated failure threshold was exceeded",
-                )
-            }
+            Ok(Some(_)) => failure = Failure::threshold_exceeded(),
             Ok(None) => {}
             Err(own) => failure = walk.told(parent, own)?,
         }

@@ -13,6 +13,7 @@ use jiff::{Timestamp as Instant, ToSpan};
 use serde_json::{Map, Value, json};
 
 use crate::execution::{Execution, Frame};
+use crate::probe::{Probe, Shown};
 use crate::record::{FrameId, Timestamp};
 use crate::stamp::{Draw, Stamp};
 use crate::states::Fault;
@@ -27,6 +28,7 @@ pub(crate) struct Scene<'a> {
     pub state: &'a State,
     /// The iteration whose ItemSelector is evaluated, where the frame is still the Map's own.
     pub item: Option<(u32, &'a Value)>,
+    probe: Option<&'a Probe>,
     /// How often JSONata was evaluated: chance is another one each time.
     queries: Cell<u32>,
     context: OnceCell<Value>,
@@ -72,10 +74,34 @@ impl<'a> Scene<'a> {
             frame,
             state,
             item: None,
+            probe: None,
             queries: Cell::new(0),
             context: OnceCell::new(),
             slim_context: OnceCell::new(),
             whole_context: OnceCell::new(),
+        }
+    }
+
+    /// Watched, and where a context object is given, with that instead of the execution's own.
+    pub fn watched(mut self, probe: &'a Probe, context: Option<&Value>) -> Scene<'a> {
+        self.probe = Some(probe);
+        if let Some(context) = context {
+            self.context = OnceCell::from(context.clone());
+            self.whole_context = OnceCell::from(context.clone());
+        }
+        self
+    }
+
+    /// A stage of the data's way.
+    pub fn show(&self, stage: Shown, payload: &Payload) {
+        if let Some(probe) = self.probe {
+            probe.payloads.borrow_mut().insert(stage, payload.clone());
+        }
+    }
+
+    pub fn show_amount(&self, field: &'static str, amount: f64) {
+        if let Some(probe) = self.probe {
+            probe.amounts.borrow_mut().insert(field, amount);
         }
     }
 

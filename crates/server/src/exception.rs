@@ -43,9 +43,6 @@ impl Exception {
     }
 
     /// AWS has it, this version has not. A client's error, because trying again does not help.
-    pub fn unsupported(what: impl std::fmt::Display) -> Exception {
-        Exception::new("UnsupportedOperationException", format!("This version does not support {what}"))
-    }
 
     pub fn invalid_arn(reason: impl std::fmt::Display) -> Exception {
         Exception::new("InvalidArn", format!("Invalid Arn: '{reason}'"))
@@ -130,6 +127,7 @@ impl From<engine::Error> for Exception {
             E::ExecutionAlreadyExists(arn) => {
                 Exception::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
             }
+            E::InvalidTest(told) => Exception::validation(told),
             E::ExecutionNotRedrivable(reason) => Exception::new("ExecutionNotRedrivable", reason),
             E::ExecutionLimitExceeded => {
                 Exception::new("ExecutionLimitExceeded", "Too many executions wait to be started; try again")

@@ -26,6 +26,7 @@ mod pages;
 mod requests;
 mod shape;
 mod tags;
+mod test_state;
 mod versions;
 
 use std::future::Future;

@@ -30,6 +30,10 @@ const TAG_VALUE: Shape = Shape::text(0, 256);
 const TYPE: Shape = Shape::one_of(&["STANDARD", "EXPRESS"]);
 const INCLUDED_DATA: Shape = Shape::one_of(&["ALL_DATA", "METADATA_ONLY"]);
 const LOG_LEVEL: Shape = Shape::one_of(&["ALL", "ERROR", "FATAL", "OFF"]);
+const INSPECTION_LEVEL: Shape = Shape::one_of(&["INFO", "DEBUG", "TRACE"]);
+const MOCK_VALIDATION: Shape = Shape::one_of(&["STRICT", "PRESENT", "NONE"]);
+const STATE_NAME: Shape = Shape::text(1, 80).sensitive();
+const NOT_NEGATIVE: Shape = Shape::range(0, i64::MAX);
 const SEVERITY: Shape = Shape::one_of(&["ERROR", "WARNING"]);
 const ENCRYPTION_TYPE: Shape = Shape::one_of(&["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"]);
 const REDRIVE_FILTER: Shape = Shape::one_of(&["REDRIVEN", "NOT_REDRIVEN"]);
@@ -161,6 +165,37 @@ structures! {
         r#type: Text<'a> = TYPE,
         severity: Text<'a> = SEVERITY,
         max_results: Integer = Shape::range(0, 100),
+    }
+
+    TestState {
+        definition: Text<'a> = DEFINITION.required(),
+        role_arn: Text<'a> = ARN,
+        input: Text<'a> = DATA,
+        inspection_level: Text<'a> = INSPECTION_LEVEL,
+        reveal_secrets: Flag = ANY,
+        variables: Text<'a> = DATA,
+        state_name: Text<'a> = STATE_NAME,
+        mock: MockInput<'a> = ANY,
+        context: Text<'a> = DATA,
+        state_configuration: TestStateConfiguration<'a> = ANY,
+    }
+
+    MockInput {
+        result: Text<'a> = DATA,
+        error_output: MockErrorOutput<'a> = ANY,
+        field_validation_mode: Text<'a> = MOCK_VALIDATION,
+    }
+
+    MockErrorOutput {
+        error: Text<'a> = ERROR,
+        cause: Text<'a> = CAUSE,
+    }
+
+    TestStateConfiguration {
+        retrier_retry_count: Integer = NOT_NEGATIVE,
+        error_caused_by_state: Text<'a> = STATE_NAME,
+        map_iteration_failure_count: Integer = NOT_NEGATIVE,
+        map_item_reader_data: Text<'a> = DATA,
     }
 
     StartExecution {

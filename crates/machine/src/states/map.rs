@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decision, Fault, Flow};
 use crate::failure::{self, Failure};
+use crate::probe::Shown;
 use crate::scene::{Given, Scene};
 
 /// What a Map computed when it began: an expression may draw or read the clock, so it is evaluated once. Paths are
@@ -21,6 +22,11 @@ pub(super) fn begin(scene: &Scene, map: &Map) -> Decision {
         let cause = format!("The Map state '{}' is DISTRIBUTED, which this version cannot run yet", scene.state.name);
         return Err(Failure::new(failure::RUNTIME, cause).terminal().into());
     }
+    select(scene, map)
+}
+
+/// Selects the items, and opens the iterations over them.
+pub(crate) fn select(scene: &Scene, map: &Map) -> Decision {
     let (input, items) = if scene.is_jsonata() {
         let input = scene.frame.data.clone();
         let items = scene.query(Given::default(), |env| map.compute_items(&input, env))?;
@@ -29,13 +35,19 @@ pub(super) fn begin(scene: &Scene, map: &Map) -> Decision {
         let input = scene.input()?;
         let mut draw = scene.draw(9);
         let items = map.items_path.select_items(&input, &scene.env(&input, &mut draw)).map_err(|e| scene.failure(e))?;
+        scene.show(Shown::AfterItemsPath, &items);
         (input, items)
     };
+    open(scene, map, &input, items)
+}
+
+/// Opens the iterations over these items.
+pub(crate) fn open(scene: &Scene, map: &Map, input: &Payload, items: Payload) -> Decision {
     let length = items.value().as_array().map_or(0, Vec::len) as u32;
     // Found out now rather than after the first iterations have run.
     let settled = Settled {
-        max_concurrency: concurrency(scene, map, &input)?,
-        tolerated_failures: tolerance(scene, map, &input, length)?,
+        max_concurrency: concurrency(scene, map, input)?,
+        tolerated_failures: tolerance(scene, map, input, length)?,
     };
     let settled = is_computed(map).then_some(settled);
     Ok(Flow::Open { length, items, branches: Vec::new(), settled })
@@ -77,9 +89,13 @@ pub(crate) fn tolerance(scene: &Scene, map: &Map, input: &Payload, length: u32) 
 }
 
 /// What the iteration begins with: the item, or what ItemSelector makes of it.
-pub(crate) fn iteration_input(scene: Scene, map: &Map, input: &Payload, index: u32) -> Result<Payload, Fault> {
-    let region = scene.frame.region.as_ref().expect("iterations start after their region");
-    let items = region.items.clone();
+pub(crate) fn iteration_input(
+    scene: Scene,
+    map: &Map,
+    input: &Payload,
+    items: &Payload,
+    index: u32,
+) -> Result<Payload, Fault> {
     let item = &items.value()[index as usize];
     if map.computed_item_selector.is_some() {
         let scene = scene.with_item(index, item);

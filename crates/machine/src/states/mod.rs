@@ -21,6 +21,7 @@ use asl::{Catcher, Computed, Kind, Payload, QueryLanguage, ResultPath, Template,
 use ending::Ending;
 
 use crate::Failure;
+use crate::probe::Shown;
 use crate::record::{Scheduled, Timestamp};
 use crate::scene::{Given, Scene};
 
@@ -92,6 +93,7 @@ pub(crate) fn end_wait(scene: &Scene) -> Decision {
 
 /// A task, a Parallel or a Map has this result.
 pub(crate) fn end_work(scene: &Scene, result: Payload) -> Decision {
+    scene.show(Shown::Result, &result);
     if scene.is_jsonata() {
         return scene.end_computed(&scene.ending(), Given::result(&result)).map(Flow::Exit);
     }
@@ -105,7 +107,9 @@ pub(crate) fn end_work(scene: &Scene, result: Payload) -> Decision {
         Some(selector) => scene.template(selector, &result)?,
         None => result.clone(),
     };
+    scene.show(Shown::AfterResultSelector, &selected);
     let output = scene.combine(result_path, selected)?;
+    scene.show(Shown::AfterResultPath, &output);
     // The States Language has it so: Assign reads the result, not what ResultSelector makes of it.
     scene.end_selected(&scene.ending(), &result, output)
 }
@@ -153,7 +157,9 @@ impl Scene<'_> {
         let data = &self.frame.data;
         let mut draw = self.draw(1);
         let selected = self.state.input_path.select("InputPath", data, &self.env(data, &mut draw));
-        selected.map_err(|e| self.failure(e))
+        let input = selected.map_err(|e| self.failure(e))?;
+        self.show(Shown::AfterInputPath, &input);
+        Ok(input)
     }
 
     /// Parameters, ResultSelector, ItemSelector.
@@ -183,10 +189,13 @@ impl Scene<'_> {
         input: &Payload,
     ) -> Result<Option<f64>, Fault> {
         let Some(amount) = amount else { return Ok(None) };
-        if self.is_jsonata() {
-            return self.query(Given::default(), |env| amount.compute(field, env)).map(Some);
-        }
-        let mut draw = self.draw(4);
-        Ok(Some(amount.evaluate(field, &self.env(input, &mut draw)).map_err(|e| self.failure(e))?))
+        let amount = if self.is_jsonata() {
+            self.query(Given::default(), |env| amount.compute(field, env))?
+        } else {
+            let mut draw = self.draw(4);
+            amount.evaluate(field, &self.env(input, &mut draw)).map_err(|e| self.failure(e))?
+        };
+        self.show_amount(field, amount);
+        Ok(Some(amount))
     }
 }

@@ -3,6 +3,7 @@
 use asl::Pass;
 
 use super::Decision;
+use crate::probe::Shown;
 use crate::scene::Scene;
 
 pub(super) fn decide(scene: &Scene, pass: &Pass) -> Decision {
@@ -15,6 +16,10 @@ pub(super) fn decide(scene: &Scene, pass: &Pass) -> Decision {
         (None, Some(parameters)) => scene.template(parameters, &input)?,
         (None, None) => input,
     };
+    let stage = if pass.result.is_some() { Shown::Result } else { Shown::AfterParameters };
+    scene.show(stage, &result);
+    scene.show(Shown::AfterResultSelector, &result);
     let output = scene.combine(&pass.result_path, result.clone())?;
+    scene.show(Shown::AfterResultPath, &output);
     scene.end_selected(&scene.ending(), &result, output)
 }

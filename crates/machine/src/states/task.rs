@@ -7,6 +7,7 @@ use asl::{Payload, Target, Task};
 use super::{Decision, Fault, Flow};
 use crate::Failure;
 use crate::failure::RUNTIME;
+use crate::probe::Shown;
 use crate::record::Scheduled;
 use crate::scene::{Scene, too_large};
 
@@ -20,6 +21,7 @@ pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
         Some(parameters) => scene.template(parameters, &input)?,
         None => input.clone(),
     };
+    scene.show(if is_jsonata { Shown::AfterArguments } else { Shown::AfterParameters }, &parameters);
     let parameters = scene.within_limit(parameters, &scene.state.name)?;
     let credentials = match (&task.credentials, &task.computed_credentials) {
         (Some(credentials), _) => Some(scene.template(credentials, &input)?),
