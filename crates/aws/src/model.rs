@@ -60,6 +60,17 @@ pub struct ShapeId(u32);
 pub struct Shape {
     pub name: String,
     pub kind: Kind,
+    pub limits: Limits,
+}
+
+/// What a value may be, beside its kind.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// The values of an enumeration.
+    pub values: Vec<String>,
+    /// Of a number; of the length of a text or blob; of how many there are.
+    pub min: Option<f64>,
+    pub max: Option<f64>,
 }
 
 /// What a shape is.

@@ -43,6 +43,7 @@
 //! the wire are signed with this installation's credentials, whatever the role.
 
 mod announce;
+mod answer_check;
 mod call;
 mod failure;
 mod job;
@@ -57,10 +58,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use asl::Pattern;
+use asl::Resource;
 use async_trait::async_trait;
 use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
 use engine::api::ExecutionDescription;
 use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, TaskRequest, Unreachable};
+use engine::test_state::FieldValidation;
 use machine::record::Stage;
 use serde_json::{Map, Value};
 
@@ -249,6 +252,14 @@ fn is_harmless(plan: &Plan, parameters: &Map<String, Value>) -> bool {
 impl Connector for Connectors {
     fn listens(&self) -> bool {
         self.announces()
+    }
+
+    fn check_mock(&self, resource: &Resource, result: &Value, validation: FieldValidation) -> Result<(), String> {
+        match Plan::of(resource) {
+            Ok(plan) => answer_check::check(&plan, result, validation),
+            // An activity's worker, or what is not known here: nobody has said what they answer.
+            Err(_) => Ok(()),
+        }
     }
 
     async fn status_changed(&self, account: &str, region: &str, execution: &ExecutionDescription) {

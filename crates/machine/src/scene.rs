@@ -132,8 +132,14 @@ impl<'a> Scene<'a> {
 
     /// AWS's words around a failed evaluation.
     pub fn failure(&self, error: EvalError) -> Failure {
-        let failure = Failure::new(error.error, error.cause(&self.state.name, self.frame.entered));
+        let failure =
+            Failure::new(error.error, self.cause(&error.message, || error.cause(&self.state.name, self.frame.entered)));
         if error.error == failure::RUNTIME { failure.terminal() } else { failure }
+    }
+
+    /// A state that is tested alone was entered at no event, and AWS says only what went wrong (recorded).
+    pub fn cause(&self, message: &str, in_history: impl FnOnce() -> String) -> String {
+        if self.probe.is_some() { message.to_owned() } else { in_history() }
     }
 
     /// Refuses what is nested deeper than it could be read again: joining outputs adds a level each time.

@@ -42,8 +42,6 @@ impl Exception {
         Exception::new("UnknownOperationException", message)
     }
 
-    /// AWS has it, this version has not. A client's error, because trying again does not help.
-
     pub fn invalid_arn(reason: impl std::fmt::Display) -> Exception {
         Exception::new("InvalidArn", format!("Invalid Arn: '{reason}'"))
     }

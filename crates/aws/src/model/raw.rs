@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    ErrorTraits, Kind, Location, Member, Operation, Ref, Service, Shape, ShapeId, Structure, TimestampFormat, pascal,
+    ErrorTraits, Kind, Limits, Location, Member, Operation, Ref, Service, Shape, ShapeId, Structure, TimestampFormat,
+    pascal,
 };
 
 /// What the model says about the service as a whole.
@@ -128,6 +129,10 @@ struct RawShape {
     document: bool,
     #[serde(default)]
     eventstream: bool,
+    #[serde(default)]
+    r#enum: Vec<String>,
+    min: Option<f64>,
+    max: Option<f64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -149,9 +154,10 @@ impl Service {
         let mut shapes = Vec::with_capacity(raw.shapes.len());
         let mut streams = Vec::new();
         for (name, shape) in raw.shapes {
-            let shape: RawShape = serde_json::from_value(shape).map_err(|error| format!("{name}: {error}"))?;
+            let mut shape: RawShape = serde_json::from_value(shape).map_err(|error| format!("{name}: {error}"))?;
+            let limits = Limits { values: std::mem::take(&mut shape.r#enum), min: shape.min, max: shape.max };
             streams.push(shape.eventstream);
-            shapes.push(Shape { kind: kind(shape, &ids).map_err(|error| format!("{name}: {error}"))?, name });
+            shapes.push(Shape { kind: kind(shape, &ids).map_err(|error| format!("{name}: {error}"))?, name, limits });
         }
         mark_event_streams(&mut shapes, &streams);
 

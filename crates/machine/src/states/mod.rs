@@ -142,7 +142,7 @@ impl Scene<'_> {
 
     /// AWS's words around JSONata that failed.
     pub fn fault(&self, error: QueryError) -> Fault {
-        let cause = error.cause(&self.state.name, self.frame.entered);
+        let cause = self.cause(&error.message, || error.cause(&self.state.name, self.frame.entered));
         let evaluation = Evaluation { location: error.location.into(), value_refused: error.value_refused };
         Fault { failure: Failure::new(QueryError::ERROR, cause), evaluation: Some(evaluation) }
     }
