@@ -3,17 +3,19 @@
 
 use machine::record::Body;
 use machine::{Input, Status};
-use proptest::prelude::*;
 
 use super::dice::{Dice, tapes};
-use super::{outside, program, tape};
+use super::{outside, program};
 use crate::world::World;
 
 /// How many steps an execution may take.
-const STEPS: usize = 100;
+const STEPS: usize = 30;
+
+const SEEDS: u64 = 150;
 
 /// What another time, another chance or a redrive shows in an output.
-const DIFFERS: [&str; 4] = ["$$", "UUID", "Timestamp", "TimeoutSeconds"];
+const DIFFERS: [&str; 9] =
+    ["$$", "UUID", "Timestamp", "TimeoutSeconds", "context", "$now", "$millis", "$random", "$uuid"];
 
 /// Lives in a world where every task succeeds at once; before some steps it is stopped and redriven. `None` where it
 /// takes too long.
@@ -45,37 +47,27 @@ fn successes(world: &World) -> usize {
     world.log.iter().filter(|record| matches!(record.body, Body::TaskSucceeded { .. })).count()
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, max_global_rejects: 20_000, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_redriven_execution_ends_as_if_it_had_not_been_stopped(machine in tape(120), stops in tape(60)) {
-        let (definition, input) = program::machine(&mut Dice::new(&machine));
-        prop_assume!(!DIFFERS.iter().any(|differs| definition.contains(differs)));
-        let undisturbed = live(&definition, &input, &mut Dice::new(&[]));
-        let redriven = live(&definition, &input, &mut Dice::new(&stops));
-        let (Some(undisturbed), Some(redriven)) = (undisturbed, redriven) else {
-            return Err(TestCaseError::reject("it takes long"));
-        };
-        prop_assert_eq!(undisturbed.execution.status, redriven.execution.status, "{}", redriven.story());
-        if undisturbed.execution.status == Status::Succeeded {
-            prop_assert_eq!(undisturbed.end(), redriven.end(), "{}", redriven.story());
-            prop_assert_eq!(successes(&undisturbed), successes(&redriven), "{}", redriven.story());
-        }
-    }
-}
-
-/// The property would hold of machines that never wait, too.
 #[test]
-fn many_are_redriven() {
-    let mut redrives = 0;
-    for seed in 0..200 {
+fn a_redriven_execution_ends_as_if_it_had_not_been_stopped() {
+    let (mut compared, mut redrives) = (0, 0);
+    for seed in 0..SEEDS {
         let mut tape = tapes(seed);
         let (definition, input) = program::machine(&mut Dice::new(&tape(120)));
-        let stops = tape(60);
-        if let Some(world) = live(&definition, &input, &mut Dice::new(&stops)) {
-            redrives += world.execution.redriven.map_or(0, |redriven| redriven.count);
+        if DIFFERS.iter().any(|differs| definition.contains(differs)) {
+            continue;
         }
+        let undisturbed = live(&definition, &input, &mut Dice::new(&[]));
+        let redriven = live(&definition, &input, &mut Dice::new(&tape(60)));
+        let (Some(undisturbed), Some(redriven)) = (undisturbed, redriven) else { continue };
+        let story = || format!("seed {seed}\n{definition}\n{}", redriven.story());
+        assert_eq!(undisturbed.execution.status, redriven.execution.status, "{}", story());
+        if undisturbed.execution.status == Status::Succeeded {
+            assert_eq!(undisturbed.end(), redriven.end(), "{}", story());
+            assert_eq!(successes(&undisturbed), successes(&redriven), "{}", story());
+        }
+        compared += 1;
+        redrives += redriven.execution.redriven.map_or(0, |redriven| redriven.count);
     }
-    assert!(redrives > 40, "{redrives}");
+    // The property would hold of machines that never wait, too.
+    assert!(compared >= 10 && redrives >= 10, "{compared} compared, {redrives} redrives");
 }
