@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use asl::{CheckOptions, Kind, Pattern, Payload, Program, State, StateId, Target, Task};
 use machine::test_state::{Setup, Step, TestState};
-use machine::{Shown, Stamp, Started, Timestamp};
+use machine::{LogLevel, Shown, Stamp, Started, Timestamp};
 use serde_json::Value;
 
 pub use machine::Failure;
@@ -142,8 +142,8 @@ impl Engine {
 
     fn stamped<T>(&self, at: Timestamp, seed: [u8; 32], token: &str, decide: impl FnOnce(&Stamp) -> T) -> T {
         let seal = |_, _| token.to_owned();
-        let limits = &self.settings.limits;
-        decide(&Stamp { at, seed, seal: &seal, beats: &BTreeMap::new(), listening_since: at, limits })
+        let (limits, log) = (&self.settings.limits, LogLevel::Off);
+        decide(&Stamp { at, seed, seal: &seal, beats: &BTreeMap::new(), listening_since: at, limits, log })
     }
 
     /// One attempt, as long as a test may take.
