@@ -108,6 +108,8 @@ enum Work {
     Floor,
     /// 10 Pass states, many in flight
     W1,
+    /// The same in JSONata
+    W1a,
     /// 10 activity tasks, the worker in the driver
     W1t,
     /// One Pass state, one caller
@@ -198,6 +200,7 @@ async fn one(work: Work, cli: &Cli, source: &Source, queue: &Queue, report: &mut
         Work::All => Ok(()),
         Work::Floor => floor::floor(&cli.scratch, size, report).await,
         Work::W1 => passes::w1(source, size, report).await,
+        Work::W1a => passes::w1a(source, size, report).await,
         Work::W1t => activities::w1t(source, size, report).await,
         Work::W2s => passes::w2s(source, size, report).await,
         Work::W3 => {

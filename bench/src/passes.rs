@@ -1,9 +1,9 @@
 //! What runs to its end without leaving the engine: W1, W2s, W4 and the payload of W8.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::drive::{Size, Source, chain, metered, one_by_one, side_by_side};
+use crate::drive::{Size, Source, Spent, chain, metered, one_by_one, side_by_side};
 use crate::figures::{Report, percentile};
 
 /// States of one execution of W1, as PERFORMANCE counts transitions.
@@ -16,19 +16,34 @@ const WARM: usize = 200;
 
 /// W1: 10 Pass states, many in flight, start and poll until done.
 pub async fn w1(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let spent = passes(source, size, &json!({ "Type": "Pass" })).await?;
+    report.got("w1.rate", size.executions as f64 / spent.seconds);
+    report.got("w1.cpu", spent.per_thousand());
+    report.spent("W1", spent);
+    Ok(())
+}
+
+/// The same in the other query language, where each state says what it hands on.
+pub async fn w1a(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let state = json!({ "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input %}" });
+    let spent = passes(source, size, &state).await?;
+    report.got("w1a.rate", size.executions as f64 / spent.seconds);
+    report.got("w1a.cpu", spent.per_thousand());
+    report.spent("W1a", spent);
+    Ok(())
+}
+
+async fn passes(source: &Source, size: &Size, state: &Value) -> Result<Spent> {
     let target = source.server(&[]).await?;
     let mut api = crate::api::Api::new(target.address);
-    let machine = api.create_machine("bench-w1", &chain(W1_STATES, |_| json!({ "Type": "Pass" }))).await?;
+    let machine = api.create_machine("bench-w1", &chain(W1_STATES, |_| state.clone())).await?;
     let work = move |total| {
         let machine = machine.clone();
         side_by_side(target.address, size.in_flight, total, async move |api, _| api.run(&machine, "{}").await)
     };
     work(WARM.min(size.executions)).await?;
     let ((), spent) = metered(&target, size.executions * W1_STATES, work(size.executions)).await?;
-    report.got("w1.rate", size.executions as f64 / spent.seconds);
-    report.got("w1.cpu", spent.per_thousand());
-    report.spent("W1", spent);
-    Ok(())
+    Ok(spent)
 }
 
 /// W2s: one Pass state, one caller, start and poll.

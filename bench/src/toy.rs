@@ -153,10 +153,12 @@ fn what_runs_to_its_end() {
     block_on(async {
         let (source, mut report) = (open(Toy::default()).await, Report::default());
         passes::w1(&source, &SMALL, &mut report).await.unwrap();
+        passes::w1a(&source, &SMALL, &mut report).await.unwrap();
         passes::w2s(&source, &SMALL, &mut report).await.unwrap();
         passes::w4(&source, &SMALL, &mut report).await.unwrap();
         passes::w8_payload(&source, &SMALL, &mut report).await.unwrap();
         assert!(report.value("w1.rate").unwrap() > 10.0);
+        assert!(report.value("w1a.rate").unwrap() > 10.0);
         assert!(report.value("w2s.p50").unwrap() <= report.value("w2s.p99").unwrap());
         assert!(report.value("w4.p50").unwrap() > 0.0);
         assert!(report.value("w8.passes").unwrap() > 0.0);
