@@ -20,7 +20,7 @@ const fn part(name: &'static str, make: fn() -> Work) -> Part {
     Part { name, make, counted: true }
 }
 
-pub const PARTS: &[Part] = &[
+pub static PARTS: &[Part] = &[
     part("jsonpath, compiled", language::path_compiled),
     part("jsonpath, a field", language::path_field),
     part("jsonpath, a filter over 20", language::path_filter),
