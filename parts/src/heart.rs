@@ -64,6 +64,7 @@ impl Scene {
             listening_since: 0,
             limits: &self.limits,
             log: LogLevel::Off,
+            mistake: &|_, _| None,
         };
         self.execution.turn(&self.program, vec![input], &stamp)
     }
@@ -81,6 +82,7 @@ pub fn start(input: &Payload) -> Input {
         alias: None,
         trace_header: None,
         parent: None,
+        mock: None,
     }))
 }
 

@@ -11,7 +11,7 @@ What a wire codec does not need (documentation, examples, waiters) is left out. 
     4 bytes   format version, little endian
     4 bytes   length of the index, little endian
     index     zstd of a JSON text: {"source", "services": [{name, serviceId, endpointPrefix, signingName,
-              targetPrefix, offset, length, size}]}; offsets count from the end of the index
+              targetPrefix, host?, hostRegion?, offset, length, size}]}; offsets count from the end of the index
     frames    one zstd frame a service: the JSON text of {"metadata", "operations", "shapes"}
 
 Each service is found in the index and decoded alone when it is first asked for.
@@ -25,6 +25,8 @@ import struct
 
 import botocore
 import zstandard
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import EndpointProviderError
 from botocore.loaders import Loader
 
 import query_names
@@ -159,6 +161,31 @@ def strip(service, model, keep):
     return stripped
 
 
+def host(loader, folder, metadata):
+    """Where AWS's main partition has a service, if that is not `<prefix>.<region>.amazonaws.com`: `host` may hold
+    `{region}`, and `hostRegion` is the region to sign for where it is always the same."""
+    rules = loader.load_service_model(folder, "endpoint-rule-set-1")
+    provider = EndpointProvider(ruleset_data=rules, partition_data=loader.load_data("partitions"))
+    given = {name: about["default"] for name, about in rules["parameters"].items() if "default" in about}
+
+    def resolve(region):
+        endpoint = provider.resolve_endpoint(**given, Region=region)
+        schemes = endpoint.properties.get("authSchemes", [{}])
+        return endpoint.url.removeprefix("https://"), schemes[0].get("signingRegion")
+
+    try:
+        (one, one_signs), (other, other_signs) = resolve("eu-west-1"), resolve("ap-southeast-2")
+    except EndpointProviderError:
+        # The host is made of parameters of each call.
+        return {}
+    found = {}
+    if one.replace("eu-west-1", "{region}") != f"{metadata['endpointPrefix']}.{{region}}.amazonaws.com":
+        found["host"] = one if one == other else one.replace("eu-west-1", "{region}")
+    if one_signs and one_signs == other_signs:
+        found["hostRegion"] = one_signs
+    return found
+
+
 def text(value):
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -189,6 +216,7 @@ def main():
                 "endpointPrefix": metadata["endpointPrefix"],
                 "signingName": metadata.get("signingName", metadata["endpointPrefix"]),
                 "targetPrefix": metadata.get("targetPrefix"),
+                **host(loader, folder, metadata),
                 "offset": offset,
                 "length": len(frame),
                 "size": len(raw),

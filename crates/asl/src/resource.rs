@@ -142,13 +142,22 @@ impl Resource {
                 .integration()
                 .is_some_and(|row| *pattern == Pattern::RequestResponse || row.patterns.contains(pattern)),
         };
-        (!known).then(|| {
-            format!(
-                "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is \
-                 not available in this region.",
-                self.text
-            )
-        })
+        (!known).then(|| self.not_recognized())
+    }
+
+    /// What AWS says of a resource that it does not have.
+    pub fn not_recognized(&self) -> String {
+        format!(
+            "The resource provided {} is not recognized. The value is not a valid resource ARN, or the resource is \
+             not available in this region.",
+            self.text
+        )
+    }
+
+    /// Service and action of `aws-sdk:<service>:<action>`, without the pattern.
+    pub fn sdk_action(&self) -> Option<(&str, &str)> {
+        let Target::Integration { service, action, pattern } = &self.target else { return None };
+        Some((service.strip_prefix("aws-sdk:")?, action.strip_suffix(pattern.suffix()).unwrap_or(action)))
     }
 }
 

@@ -128,6 +128,9 @@ pub enum CallError {
     Credentials(#[from] CredentialError),
     #[error(transparent)]
     Signature(#[from] SignError),
+    /// The role that the call is to be made with was not given to us.
+    #[error("the role {role} cannot be assumed: {reason}")]
+    Role { role: String, reason: String },
 }
 
 impl CallError {
@@ -157,7 +160,7 @@ impl Client {
             service: service.name.clone(),
             operation: operation.to_owned(),
         })?;
-        let endpoint = self.endpoint(&service, &params, context)?;
+        let endpoint = self.endpoint(&service, operation, &params, context)?;
         let params = with_idempotency_token(&service, operation, params, context);
         let request = codec::encode_request(&service, operation, params, context.dialect).map_err(CallError::Params)?;
         let call = Call { service: &service, operation, endpoint: &endpoint, request: &request, context };
@@ -199,10 +202,16 @@ impl Client {
         }
     }
 
-    fn endpoint(&self, service: &Service, params: &Value, context: &CallContext) -> Result<Endpoint, CallError> {
+    fn endpoint(
+        &self,
+        service: &Service,
+        operation: &Operation,
+        params: &Value,
+        context: &CallContext,
+    ) -> Result<Endpoint, CallError> {
         let configured = match &context.endpoint {
             Some(endpoint) => endpoint.clone(),
-            None => self.endpoints.resolve(&service.name, &context.region)?,
+            None => self.endpoints.resolve_operation(&service.name, &operation.name, &context.region)?,
         };
         if !context.endpoint_from_queue_url {
             return Ok(configured);
@@ -241,6 +250,11 @@ impl Client {
         Ok((parsed, headers))
     }
 
+    /// The credentials that a chain finds, wherever they come from.
+    pub async fn load(&self, chain: &CredentialChain) -> Result<Credentials, CredentialError> {
+        chain.load(&self.transport).await
+    }
+
     async fn credentials_for(
         &self,
         endpoint: &Endpoint,
@@ -268,7 +282,7 @@ struct Call<'a> {
 /// AWS's hosts take the operation's prefix; elsewhere such a host does not exist.
 fn host(endpoint: &Endpoint, request: &HttpRequest) -> String {
     match &request.host_prefix {
-        Some(prefix) if endpoint.source == Source::Aws => format!("{prefix}{}", endpoint.authority),
+        Some(prefix) if endpoint.is_aws() => format!("{prefix}{}", endpoint.authority),
         _ => endpoint.authority.to_string(),
     }
 }

@@ -58,6 +58,11 @@ pub fn placeholder() -> Credentials {
     Credentials::new("test", "test", None, None, "placeholder")
 }
 
+/// The same, in an account: local services take an access key id of twelve digits for the account's.
+pub fn of_account(account: &str) -> Credentials {
+    Credentials::new(account, "test", None, None, "account")
+}
+
 impl CredentialChain {
     pub fn new(environment: Environment) -> CredentialChain {
         CredentialChain {
@@ -65,6 +70,23 @@ impl CredentialChain {
             kept: Arc::default(),
             #[cfg(feature = "aws")]
             remote: Arc::default(),
+        }
+    }
+
+    /// The chain of one profile of the shared files, whatever the environment says of credentials.
+    pub fn of_profile(&self, profile: &str) -> CredentialChain {
+        let (environment, profile) = (self.environment.clone(), profile.to_owned());
+        #[cfg(feature = "aws")]
+        let remote = Arc::new(remote::Remote::of_profile(&profile));
+        CredentialChain {
+            environment: Arc::new(move |name| match name {
+                "AWS_PROFILE" => Some(profile.clone()),
+                "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => None,
+                name => environment(name),
+            }),
+            kept: Arc::default(),
+            #[cfg(feature = "aws")]
+            remote,
         }
     }
 
@@ -231,6 +253,16 @@ AWS_SESSION_TOKEN = token==
             found(&[("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "B"), ("AWS_REGION", "us-east-2")]),
             ("A".into(), "B".into(), None, some("us-east-2"))
         );
+    }
+
+    #[test]
+    fn a_profile_is_stronger_than_the_environment() {
+        let home = Home::new("profile", CONFIG, CREDENTIALS);
+        let variables =
+            [("HOME", home.0.to_str().unwrap()), ("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "B")];
+        let found = chain(&variables).of_profile("work").local().unwrap();
+        assert_eq!((found.access_key_id(), found.session_token()), ("AKIWORK", Some("token==")));
+        assert!(chain(&variables).of_profile("none").local().is_err());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Where a service is: the endpoints of settings and environment, the laptop services, and AWS itself.
 //!
-//! In order of strength: one set for the service (settings, then `AWS_ENDPOINT_URL_<SERVICE>`), the laptop services,
-//! `AWS_ENDPOINT_URL`, and real AWS only when the settings say so: nothing reaches a real account by accident.
+//! In order of strength: one set for the operation or the service (settings, then `AWS_ENDPOINT_URL_<SERVICE>`), the
+//! laptop services, `AWS_ENDPOINT_URL`, and real AWS only when the settings say so: nothing reaches a real account by
+//! accident. The settings may send a service, or one of its operations, to an address, to the laptop (`laptop`) or to real
+//! AWS (`aws`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use std::sync::Arc;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-use crate::models::models;
+use crate::models::{Entry, models};
 
 /// Looks up an environment variable; tests pass their own.
 pub type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -60,12 +62,25 @@ pub enum EndpointError {
     NotAUrl { origin: String, url: String },
     #[error("no service is called {0} in the models of this build")]
     NoSuchService(String),
+    #[error("{0} is no operation of a service; service:operation is meant, such as dynamodb:getItem")]
+    NoSuchOperation(String),
+    #[error("{origin} is `laptop`, but {service} is no laptop service here (--laptop starts them)")]
+    NotOnLaptop { origin: String, service: String },
+}
+
+/// Where the settings send calls.
+#[derive(Clone)]
+enum Route {
+    To(Endpoint),
+    Laptop,
+    Aws,
 }
 
 /// Where each service is.
 #[derive(Clone)]
 pub struct Endpoints {
-    settings: BTreeMap<String, Endpoint>,
+    /// By `service` and by `service:Operation`.
+    settings: BTreeMap<String, Route>,
     laptop: BTreeMap<String, Endpoint>,
     environment: Environment,
     aws: bool,
@@ -83,11 +98,39 @@ impl Endpoints {
         self
     }
 
-    /// The settings' endpoint of one service, under any of its names.
-    pub fn with_setting(mut self, service: &str, url: &str) -> Result<Endpoints, EndpointError> {
-        let endpoint = Endpoint::parse(url, Source::Settings, &format!("endpoints.{service}"))?;
-        self.settings.insert(canonical(service)?, endpoint);
+    /// Where the settings send a service, under any of its names, or one of its operations (`dynamodb:getItem`): a URL,
+    /// `laptop` or `aws`.
+    pub fn with_setting(mut self, name: &str, target: &str) -> Result<Endpoints, EndpointError> {
+        let route = match target {
+            "aws" => Route::Aws,
+            "laptop" => Route::Laptop,
+            url => Route::To(Endpoint::parse(url, Source::Settings, &format!("endpoints.{name}"))?),
+        };
+        let key = match name.split_once(':') {
+            None => canonical(name)?,
+            Some((service, operation)) => {
+                let service = canonical(service)?;
+                let model = models().service(&service);
+                let operation = model.as_ref().and_then(|model| model.operation(operation));
+                let operation = operation.ok_or_else(|| EndpointError::NoSuchOperation(name.to_owned()))?;
+                format!("{service}:{}", operation.name)
+            }
+        };
+        self.settings.insert(key, route);
         Ok(self)
+    }
+
+    /// Whether everything that the settings send to the laptop is there.
+    pub fn check(&self) -> Result<(), EndpointError> {
+        let on_laptop = self.settings.iter().filter(|(_, route)| matches!(route, Route::Laptop));
+        on_laptop
+            .map(|(name, _)| name.split(':').next().unwrap_or(name))
+            .try_for_each(|service| self.laptop_endpoint(service).map(|_| ()))
+    }
+
+    fn laptop_endpoint(&self, service: &str) -> Result<Endpoint, EndpointError> {
+        let missing = || EndpointError::NotOnLaptop { origin: format!("endpoints.{service}"), service: service.into() };
+        self.laptop.get(service).cloned().ok_or_else(missing)
     }
 
     /// A service that this process answers itself, under any of its names.
@@ -99,9 +142,21 @@ impl Endpoints {
 
     /// Where the service called `service` is, for calls in `region`.
     pub fn resolve(&self, service: &str, region: &str) -> Result<Endpoint, EndpointError> {
+        self.resolve_operation(service, "", region)
+    }
+
+    /// Where calls of one operation (AWS's name, `GetItem`) go.
+    pub fn resolve_operation(&self, service: &str, operation: &str, region: &str) -> Result<Endpoint, EndpointError> {
         let entry = models().entry(service).ok_or_else(|| EndpointError::NoSuchService(service.to_owned()))?;
-        if let Some(endpoint) = self.settings.get(&entry.name) {
-            return Ok(endpoint.clone());
+        let of_operation = || self.settings.get(&format!("{}:{operation}", entry.name));
+        match of_operation().or_else(|| self.settings.get(&entry.name)) {
+            Some(Route::To(endpoint)) => return Ok(endpoint.clone()),
+            Some(Route::Laptop) => return self.laptop_endpoint(&entry.name),
+            Some(Route::Aws) => {
+                let endpoint = aws_endpoint(entry, region)?;
+                return Ok(Endpoint { source: Source::Settings, ..endpoint });
+            }
+            None => {}
         }
         let variable = variable(&entry.service_id);
         // The SDKs' switch: leave what the environment says about endpoints alone.
@@ -117,7 +172,7 @@ impl Endpoints {
             return Endpoint::parse(&url, Source::Variable, "AWS_ENDPOINT_URL");
         }
         if self.aws {
-            return aws_endpoint(&entry.name, &entry.endpoint_prefix, region);
+            return aws_endpoint(entry, region);
         }
         Err(EndpointError::None { service: entry.name.clone(), variable })
     }
@@ -146,29 +201,25 @@ const PARTITIONS: &[(&str, &str)] = &[
     ("us-iso-", "c2s.ic.gov"),
     ("eu-isoe-", "cloud.adc-e.uk"),
     ("eusc-", "amazonaws.eu"),
-    ("", "amazonaws.com"),
+    ("", MAIN),
 ];
 
-/// Services with one host for all regions of the main partition, and the region that their requests are signed for.
-const GLOBAL: &[(&str, &str, &str)] = &[
-    ("cloudfront", "cloudfront.amazonaws.com", "us-east-1"),
-    ("iam", "iam.amazonaws.com", "us-east-1"),
-    ("organizations", "organizations.us-east-1.amazonaws.com", "us-east-1"),
-    ("route53", "route53.amazonaws.com", "us-east-1"),
-    ("shield", "shield.us-east-1.amazonaws.com", "us-east-1"),
-    ("waf", "waf.amazonaws.com", "us-east-1"),
-];
+const MAIN: &str = "amazonaws.com";
 
-fn aws_endpoint(service: &str, prefix: &str, region: &str) -> Result<Endpoint, EndpointError> {
-    let domain = PARTITIONS.iter().find(|(begins, _)| region.starts_with(begins)).map_or("amazonaws.com", |row| row.1);
-    let global =
-        GLOBAL.iter().find(|row| row.0 == service && domain == "amazonaws.com" && !region.starts_with("us-gov-"));
-    let (host, signing_region) = match global {
-        Some((_, host, region)) => ((*host).to_owned(), Some((*region).to_owned())),
-        None => (format!("{prefix}.{region}.{domain}"), None),
+/// The domain of newer services in the main partition.
+const NEWER: &str = "api.aws";
+
+/// AWS's own host of a service. Where it is in the main partition, botocore's rules say; the others have each service
+/// under its prefix and region.
+fn aws_endpoint(entry: &Entry, region: &str) -> Result<Endpoint, EndpointError> {
+    let domain = PARTITIONS.iter().find(|(begins, _)| region.starts_with(begins)).map_or(MAIN, |row| row.1);
+    let is_main = domain == MAIN && !region.starts_with("us-gov-");
+    let host = match entry.host.as_deref().filter(|_| is_main) {
+        Some(host) => host.replace("{region}", region),
+        None => format!("{}.{region}.{domain}", entry.endpoint_prefix),
     };
     let endpoint = Endpoint::parse(&format!("https://{host}"), Source::Aws, &format!("the region {region}"))?;
-    Ok(Endpoint { signing_region, ..endpoint })
+    Ok(Endpoint { signing_region: entry.host_region.clone().filter(|_| is_main), ..endpoint })
 }
 
 impl Endpoint {
@@ -187,7 +238,8 @@ impl Endpoint {
     /// Whether the host is one of AWS's.
     pub fn is_aws(&self) -> bool {
         let host = self.authority.host().to_ascii_lowercase();
-        PARTITIONS.iter().any(|(_, domain)| host == *domain || host.ends_with(&format!(".{domain}")))
+        let mut domains = PARTITIONS.iter().map(|row| row.1).chain([NEWER]);
+        domains.any(|domain| host == domain || host.ends_with(&format!(".{domain}")))
     }
 
     /// The endpoint as a URL without a slash at its end.
@@ -233,6 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn settings_send_operations_their_own_ways() {
+        let routed = [
+            ("dynamodb", "http://tables:1"),
+            ("dynamodb:getItem", "aws"),
+            ("sqs", "aws"),
+            ("sqs:SendMessage", "laptop"),
+            ("states", "aws"),
+        ];
+        let mut endpoints = endpoints(&[("AWS_ENDPOINT_URL", "http://all:1")]);
+        for (name, target) in routed {
+            endpoints = endpoints.with_setting(name, target).unwrap();
+        }
+        let error = endpoints.check().unwrap_err().to_string();
+        assert!(error.contains("sqs is no laptop service here"), "{error}");
+        let endpoints = endpoints.with_laptop("sqs", "http://127.0.0.1:8083").unwrap();
+        assert_eq!(endpoints.check(), Ok(()));
+        let to = |service: &str, operation: &str| {
+            endpoints.resolve_operation(service, operation, "eu-west-1").unwrap().url()
+        };
+        assert_eq!(to("dynamodb", "PutItem"), "http://tables:1");
+        assert_eq!(to("dynamodb", "GetItem"), "https://dynamodb.eu-west-1.amazonaws.com");
+        assert_eq!(to("sqs", "ReceiveMessage"), "https://sqs.eu-west-1.amazonaws.com");
+        assert_eq!(to("sqs", "SendMessage"), "http://127.0.0.1:8083");
+        assert_eq!(to("sns", "Publish"), "http://all:1");
+        assert_eq!(endpoints.resolve("sfn", "eu-west-1").unwrap().source, Source::Settings);
+        assert!(endpoints.with_setting("sqs:sendMassage", "aws").is_err());
+    }
+
+    #[test]
     fn aws_is_called_only_when_the_settings_say_so() {
         assert_eq!(
             url(&endpoints(&[]), "states", "us-east-1"),
@@ -246,6 +327,10 @@ mod tests {
             ("sqs", "us-gov-west-1", "https://sqs.us-gov-west-1.amazonaws.com"),
             ("sqs", "us-isob-east-1", "https://sqs.us-isob-east-1.sc2s.sgov.gov"),
             ("sts", "us-east-1", "https://sts.us-east-1.amazonaws.com"),
+            ("iam", "eu-west-1", "https://iam.amazonaws.com"),
+            ("budgets", "eu-west-1", "https://budgets.amazonaws.com"),
+            ("dsql", "eu-west-1", "https://dsql.eu-west-1.api.aws"),
+            ("dsql", "us-gov-west-1", "https://dsql.us-gov-west-1.amazonaws.com"),
         ] {
             assert_eq!(url(&aws, service, region), host);
         }
@@ -258,7 +343,9 @@ mod tests {
             assert!(error.to_string().starts_with("endpoints.sqs is not an endpoint"), "{bad}");
         }
         assert!(endpoints(&[]).with_setting("nosuch", "http://x").is_err());
-        assert!(aws_endpoint("sqs", "sqs", "us east/1").is_err());
+        assert!(aws_endpoint(models().entry("sqs").unwrap(), "us east/1").is_err());
+        let iam = aws_endpoint(models().entry("iam").unwrap(), "eu-west-1").unwrap();
+        assert_eq!((iam.signing_region.as_deref(), iam.is_aws()), (Some("us-east-1"), true));
         assert!(Endpoint::parse("https://sqs.us-east-1.amazonaws.com", Source::Call, "").unwrap().is_aws());
         assert!(!Endpoint::parse("https://amazonaws.com.evil.example", Source::Call, "").unwrap().is_aws());
     }

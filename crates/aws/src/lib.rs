@@ -22,4 +22,4 @@ pub use codec::{CodecError, Dialect, HttpRequest, HttpResponse, Protocol, Servic
 pub use credentials::{CredentialChain, Credentials};
 pub use endpoint::{Endpoint, EndpointError, Endpoints};
 pub use model::{Operation, Service};
-pub use models::models;
+pub use models::{is_action, models};

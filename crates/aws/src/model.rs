@@ -216,6 +216,12 @@ impl Service {
         }
     }
 
+    /// Whether values arrive or are sent one by one, which no codec here does.
+    pub fn streams(&self, operation: &Operation) -> bool {
+        let mut shapes = operation.input.iter().chain(&operation.output);
+        shapes.any(|shape| self.members(shape).iter().any(|member| member.target.event_stream))
+    }
+
     pub(crate) fn kind(&self, reference: &Ref) -> &Kind {
         &self.shape(reference.shape).kind
     }

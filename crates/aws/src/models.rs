@@ -35,6 +35,11 @@ pub struct Entry {
     pub signing_name: String,
     /// What stands before the operation in `X-Amz-Target`, for the JSON protocols.
     pub target_prefix: Option<String>,
+    /// The service's host in AWS's main partition where that is not `<prefix>.<region>.amazonaws.com`; may hold
+    /// `{region}`.
+    pub host: Option<String>,
+    /// The region that requests to that host are signed for, where it is always the same.
+    pub host_region: Option<String>,
     offset: usize,
     length: usize,
     size: usize,
@@ -60,6 +65,15 @@ pub struct Models {
 pub fn models() -> &'static Models {
     static MODELS: OnceLock<Models> = OnceLock::new();
     MODELS.get_or_init(|| Models::open(FILE).expect("data/models.bin is written by scripts/models and tested"))
+}
+
+/// Whether a state machine can call `aws-sdk:<service>:<action>`: names are exact here, and streams of events cannot be
+/// called.
+pub fn is_action(service: &str, action: &str) -> bool {
+    let Some(model) = models().service(service) else { return false };
+    let is_called_so = model.name == service || model.name.strip_suffix("service") == Some(service);
+    let operation = model.operation(action).filter(|operation| operation.action() == action);
+    is_called_so && operation.is_some_and(|operation| !model.streams(operation))
 }
 
 impl Models {
@@ -119,8 +133,10 @@ impl Models {
         self.decode(*self.by_target.get(prefix)?)
     }
 
+    /// Names that Java's SDK shortened (`databasemigration`) lack the `service` at their end.
     fn find(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).or_else(|| self.by_name.get(&plain(name))).copied()
+        let found = self.by_name.get(name).or_else(|| self.by_name.get(&plain(name)));
+        found.or_else(|| self.by_name.get(&format!("{name}service"))).copied()
     }
 
     fn decode(&self, at: usize) -> Option<Arc<Service>> {
@@ -188,6 +204,24 @@ mod tests {
         assert!(models().service("nosuchservice").is_none());
         assert_eq!(models().service_by_target("AWSStepFunctions").unwrap().name, "sfn");
         assert_eq!(models().service_by_target("AmazonSQS").unwrap().name, "sqs");
+    }
+
+    #[test]
+    fn actions_are_called_by_their_exact_names() {
+        for (service, action, there) in [
+            ("sfn", "startExecution", true),
+            ("s3", "listObjectsV2", true),
+            ("databasemigration", "describeEvents", true),
+            ("ec2", "describeInstances", true),
+            ("states", "startExecution", false),
+            ("SQS", "sendMessage", false),
+            ("sqs", "SendMessage", false),
+            ("sqs", "sendMassage", false),
+            ("kinesis", "subscribeToShard", false),
+            ("nosuch", "action", false),
+        ] {
+            assert_eq!(is_action(service, action), there, "{service}:{action}");
+        }
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Check {
             machine_type: if self.express { MachineType::Express } else { MachineType::Standard },
             syntax: syntax(path),
             placeholders: true,
+            is_action: aws::is_action,
             ..CheckOptions::default()
         };
         let mut found = asl::check(text, &options).diagnostics;

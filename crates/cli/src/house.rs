@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::{CredentialChain, Endpoints};
-use connectors::{ConnectorSettings, Connectors, LogSink};
+use connectors::{ConnectorSettings, Connectors, LogSink, Mocks};
 use engine::Engine;
 use engine::port::{Api, ApiError};
 use local::Local;
@@ -54,14 +54,20 @@ impl House {
         for service in local.iter().flat_map(|local| local.services()) {
             endpoints = endpoints.with_laptop(service, &url)?;
         }
-        let mut connectors = ConnectorSettings::new(endpoints, CredentialChain::new(environment));
-        connectors.log_sink = settings.execution_logs.as_deref().map(open_log_sink).transpose()?;
-        let connectors = Arc::new(Connectors::new(connectors));
+        endpoints.check()?;
+        let connectors = Arc::new(Connectors::new(ConnectorSettings {
+            account: settings.account.clone(),
+            roles: settings.roles(),
+            mocks: mocks(settings)?,
+            log_sink: settings.execution_logs.as_deref().map(open_log_sink).transpose()?,
+            ..ConnectorSettings::new(endpoints, CredentialChain::new(environment))
+        }));
         let engine_settings = engine::Settings {
             account: settings.account.clone(),
             region: settings.region.clone(),
             limits: settings.machine_limits(),
             retention: settings.retention()?,
+            is_action: aws::is_action,
             ..engine::Settings::default()
         };
         let engine = Engine::open(engine_settings, store, connectors.clone()).await?;
@@ -104,6 +110,13 @@ fn open_log_sink(path: &Path) -> Result<LogSink, Failed> {
     }
     let file = std::fs::File::options().append(true).create(true).open(path);
     Ok(LogSink::File(file.map_err(|error| format!("{}: {error}", path.display()))?))
+}
+
+/// A file that is broken when the house is opened is told at once; later its callers are told.
+fn mocks(settings: &Settings) -> Result<Option<Mocks>, Failed> {
+    let mocks = settings.mock.as_ref().map(Mocks::new);
+    mocks.as_ref().map_or(Ok(()), Mocks::check)?;
+    Ok(mocks)
 }
 
 fn open_local(settings: &Settings, data: &Path, url: &str) -> Result<Local, Failed> {

@@ -41,6 +41,10 @@ pub struct Run {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     values: Vec<String>,
 
+    /// Take part in this test case of the mock configuration (--mock)
+    #[arg(long, value_name = "NAME")]
+    case: Option<String>,
+
     /// Where to listen for callbacks and workers; a free loopback port where absent
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -98,8 +102,11 @@ impl Run {
             publish: None,
         };
         let machine = house.engine.create_state_machine(machine).await?.machine;
-        let start =
-            StartExecution { machine: machine.arn.to_string(), name: None, input, trace_header: None, parent: None };
+        let machine = match &self.case {
+            Some(case) => format!("{}#{case}", machine.arn),
+            None => machine.arn.to_string(),
+        };
+        let start = StartExecution { machine, name: None, input, trace_header: None, parent: None };
         // Listened for before anything is shown, so that an interrupt always stops the execution in order.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let execution = house.engine.start_execution(start).await?.arn;
@@ -184,7 +191,7 @@ impl Run {
     }
 
     fn compile(&self, definition: &str) -> Result<Program, Failed> {
-        let checked = asl::check(definition, &CheckOptions::default());
+        let checked = asl::check(definition, &CheckOptions { is_action: aws::is_action, ..CheckOptions::default() });
         let errors: Vec<_> = checked.diagnostics.iter().filter(|d| d.is_error()).map(|d| format!("\n  {d}")).collect();
         let file = self.file.display();
         match (checked.program, checked.unsupported) {

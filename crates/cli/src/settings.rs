@@ -9,9 +9,15 @@
 //! aws     = false                      # whether services without an endpoint are called at real AWS
 //! execution_logs = "stdout"            # or a file: what loggingConfiguration asks for, a JSON object a line
 //! buckets = "./buckets"                # folders in it are buckets of the laptop's S3; DATA/s3 where absent
+//! mock    = "mocks.json"               # answers for test cases, in the format of Step Functions Local
 //!
 //! [endpoints]
 //! lambda = "http://127.0.0.1:9001"     # as AWS_ENDPOINT_URL_LAMBDA, but stronger
+//! s3     = "aws"                       # real AWS; "laptop" is a laptop service
+//! "dynamodb:getItem" = "aws"           # one operation goes its own way
+//!
+//! [roles."arn:aws:iam::123456789012:role/orders"]
+//! profile = "orders"                   # calls at AWS for state machines of this role; or: assume = true
 //!
 //! [images]
 //! "example/resize:1" = "./jobs/resize" # where the laptop's Batch finds an image's programs
@@ -41,6 +47,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use connectors::RoleSource;
 use serde::Deserialize;
 
 use crate::Failed;
@@ -72,6 +79,10 @@ pub struct Flags {
     /// The folder whose folders are the buckets of the laptop's S3; s3 in the data directory where absent
     #[arg(long, env = "STEPWELL_BUCKETS", value_name = "FOLDER")]
     pub buckets: Option<PathBuf>,
+
+    /// Mocked answers for test cases (Step Functions Local's MockConfigFile); executions of ARN#CASE take part
+    #[arg(long, env = "SFN_MOCK_CONFIG", value_name = "FILE")]
+    pub mock: Option<PathBuf>,
 
     /// A folder of programs that stands for a container image in the laptop's Batch
     #[arg(long = "image", value_name = "IMAGE=FOLDER")]
@@ -110,6 +121,9 @@ pub struct File {
     pub log: Option<String>,
     pub execution_logs: Option<PathBuf>,
     pub buckets: Option<PathBuf>,
+    pub mock: Option<PathBuf>,
+    #[serde(default)]
+    pub roles: BTreeMap<String, Role>,
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
     #[serde(default)]
@@ -148,6 +162,16 @@ pub struct Retention {
     pub megabytes: Option<u64>,
 }
 
+/// Where the credentials of a state machine's role come from.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Role {
+    /// A profile of the AWS tools.
+    Profile(String),
+    /// This installation's credentials assume the role.
+    Assume(bool),
+}
+
 /// AWS's limits, raised or lowered. Absent ones stay as AWS has them.
 #[derive(Deserialize, Debug, Default)]
 #[serde(deny_unknown_fields)]
@@ -167,6 +191,7 @@ pub struct Settings {
     pub laptop: bool,
     pub aws: bool,
     pub time_scale: f64,
+    pub mock: Option<PathBuf>,
     pub log: Option<String>,
     pub execution_logs: Option<PathBuf>,
     pub buckets: Option<PathBuf>,
@@ -230,6 +255,7 @@ impl Flags {
             laptop: self.laptop || file.laptop,
             aws: self.aws || file.aws,
             time_scale,
+            mock: self.mock.clone().or_else(|| file.mock.clone()),
             log: self.log.clone().or_else(|| file.log.clone()),
             execution_logs: self.execution_logs.clone().or_else(|| file.execution_logs.clone()),
             buckets: self.buckets.clone().or_else(|| file.buckets.clone()),
@@ -248,7 +274,7 @@ fn read(path: &Path) -> Result<File, Failed> {
     let logs = file.execution_logs.as_mut().filter(|path| *path != STDOUT);
     let functions = file.functions.values_mut().map(|function| &mut function.folder);
     let paths = file.images.values_mut().chain(&mut file.data).chain(&mut file.buckets);
-    for path in paths.chain(functions).chain(logs) {
+    for path in paths.chain(functions).chain(logs).chain(&mut file.mock) {
         *path = home.join(&*path);
     }
     Ok(file)
@@ -265,6 +291,14 @@ impl Settings {
         let seconds = given.days.unwrap_or(RETENTION_DAYS) * DAY_SECONDS;
         let age = Duration::try_from_secs_f64(seconds).map_err(|error| format!("retention.days: {error}"))?;
         Ok(engine::Retention { age: Some(age), bytes: given.megabytes.map(|megabytes| megabytes * 1_000_000) })
+    }
+
+    pub fn roles(&self) -> BTreeMap<String, RoleSource> {
+        let source = |role: &Role| match role {
+            Role::Profile(name) => Some(RoleSource::Profile(name.clone())),
+            Role::Assume(assume) => assume.then_some(RoleSource::Assume),
+        };
+        self.file.roles.iter().filter_map(|(arn, role)| Some((arn.clone(), source(role)?))).collect()
     }
 
     pub fn machine_limits(&self) -> machine::Limits {

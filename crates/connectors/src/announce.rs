@@ -39,6 +39,8 @@ impl Connectors {
             operation: "PutEvents",
             parameters: json!({"Entries": [entry]}),
             account,
+            role: &execution.role,
+            task_role: None,
             region,
             idempotency_key: "",
             attempts: ATTEMPTS,

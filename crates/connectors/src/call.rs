@@ -19,6 +19,8 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
+use crate::identity::Identity;
+
 /// The first pause before another attempt; it doubles, and its half is left to chance.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The same after throttling.
@@ -30,8 +32,12 @@ pub(crate) struct Errand<'a> {
     pub operation: &'a str,
     /// In a state machine's names.
     pub parameters: Value,
-    /// Whose API is called, where it is our own.
+    /// Whose services are called: of the task's role, else of the execution.
     pub account: &'a str,
+    /// The state machine's role.
+    pub role: &'a str,
+    /// The role in the task's `Credentials`.
+    pub task_role: Option<&'a str>,
     pub region: &'a str,
     pub idempotency_key: &'a str,
     pub attempts: u32,
@@ -44,6 +50,7 @@ pub(crate) struct Errand<'a> {
 pub(crate) struct Caller {
     client: Client,
     endpoints: Endpoints,
+    identity: Identity,
     api: OnceLock<Arc<dyn Api>>,
     /// For each service, how many calls may be under way.
     in_flight: usize,
@@ -51,26 +58,26 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    pub fn new(client: Client, endpoints: Endpoints, in_flight: usize) -> Caller {
-        Caller { client, endpoints, api: OnceLock::new(), in_flight, permits: Mutex::default() }
+    pub fn new(client: Client, endpoints: Endpoints, identity: Identity, in_flight: usize) -> Caller {
+        Caller { client, endpoints, identity, api: OnceLock::new(), in_flight, permits: Mutex::default() }
     }
 
     pub fn attach(&self, api: Arc<dyn Api>) -> bool {
         self.api.set(api).is_ok()
     }
 
-    /// Whether the service is this installation's own API: always, unless somebody set an endpoint for it.
-    pub fn is_home(&self, service: &Service, region: &str) -> bool {
+    /// Whether a call is for this installation's own API: always, unless somebody set an endpoint for it.
+    pub fn is_home(&self, service: &Service, operation: &str, region: &str) -> bool {
         service.name == "sfn"
             && !self
                 .endpoints
-                .resolve(&service.name, region)
+                .resolve_operation(&service.name, operation, region)
                 .is_ok_and(|endpoint| matches!(endpoint.source, Source::Settings | Source::ServiceVariable))
     }
 
     /// Whether the service is real AWS.
     pub fn is_aws(&self, service: &Service, region: &str) -> bool {
-        !self.is_home(service, region)
+        !self.is_home(service, "", region)
             && self.endpoints.resolve(&service.name, region).is_ok_and(|endpoint| endpoint.is_aws())
     }
 
@@ -80,8 +87,10 @@ impl Caller {
     }
 
     pub async fn call(&self, errand: Errand<'_>) -> Result<Answer, CallError> {
-        let home = self.is_home(errand.service, errand.region);
+        let home = self.is_home(errand.service, errand.operation, errand.region);
+        let credentials = if home { None } else { self.identity.of(&errand, &self.client, &self.endpoints).await? };
         let context = CallContext {
+            credentials,
             endpoint_from_queue_url: errand.to_queue_url && is_elsewhere(&errand.parameters),
             timeout: errand.timeout,
             idempotency_token: Some(errand.idempotency_key.to_owned()),

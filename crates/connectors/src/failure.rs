@@ -41,6 +41,7 @@ impl Failure {
                     plan.subject
                 ),
             ),
+            CallError::Role { reason, .. } => Failure::new(TASK_FAILED, reason.clone()),
             CallError::Answer(error) => client(plan, format!("Unable to unmarshall response ({error})")),
             other => client(plan, other.to_string()),
         }
@@ -82,7 +83,7 @@ fn of_service(plan: &Plan, error: &ServiceError, extended_request_id: Option<&st
     Failure::new(format!("{prefix}.{name}"), cause)
 }
 
-fn field_mistake(error: &CodecError) -> String {
+pub(crate) fn field_mistake(error: &CodecError) -> String {
     let field = error.field();
     match &error.wrong {
         Wrong::UnknownMember => format!("The field \"{field}\" is not supported by Step Functions"),

@@ -39,15 +39,17 @@
 //!
 //! # Whose account
 //!
-//! Calls of our own API are made in the account of the task's `Credentials` role, else in the execution's. Calls over
-//! the wire are signed with this installation's credentials, whatever the role.
+//! Calls are made in the account of the task's `Credentials` role, else in the execution's. How they are signed is told in
+//! `identity.rs`.
 
 mod announce;
 mod answer_check;
 mod call;
 mod failure;
+mod identity;
 mod job;
 mod logs;
+mod mock;
 mod names;
 mod plan;
 mod prepare;
@@ -57,20 +59,22 @@ mod table;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use asl::Pattern;
-use asl::Resource;
+use asl::{Pattern, Payload, Resource};
 use async_trait::async_trait;
 use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
 use engine::api::ExecutionDescription;
-use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, TaskRequest, Unreachable};
+use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, MockedTask, Played, TaskRequest, Unreachable};
 use engine::test_state::FieldValidation;
 use machine::record::Stage;
 use serde_json::{Map, Value};
 
 use call::{Caller, Errand};
 use failure::{Failure, TASK_FAILED};
+use identity::Identity;
+pub use identity::RoleSource;
 pub use logs::LogSink;
 use logs::Streams;
+pub use mock::Mocks;
 use plan::Plan;
 use table::{Repeated, Shape};
 
@@ -92,6 +96,12 @@ pub enum AfterCrash {
 pub struct ConnectorSettings {
     pub endpoints: Endpoints,
     pub credentials: CredentialChain,
+    /// The account of this installation.
+    pub account: String,
+    /// Where the credentials of state machines' roles come from; others have this installation's.
+    pub roles: BTreeMap<String, RoleSource>,
+    /// A mock configuration, for executions that are started with a test case.
+    pub mocks: Option<Mocks>,
     /// For each service; [`IN_FLIGHT`] where nobody chose.
     pub in_flight: usize,
     /// By integration: `sns:publish`, `aws-sdk:sqs:sendMessage`, and `lambda:invoke`, which stands for function ARNs
@@ -103,13 +113,23 @@ pub struct ConnectorSettings {
 
 impl ConnectorSettings {
     pub fn new(endpoints: Endpoints, credentials: CredentialChain) -> ConnectorSettings {
-        ConnectorSettings { endpoints, credentials, in_flight: IN_FLIGHT, after_crash: BTreeMap::new(), log_sink: None }
+        ConnectorSettings {
+            endpoints,
+            credentials,
+            account: "000000000000".into(),
+            roles: BTreeMap::new(),
+            mocks: None,
+            in_flight: IN_FLIGHT,
+            after_crash: BTreeMap::new(),
+            log_sink: None,
+        }
     }
 }
 
 /// Carries tasks out.
 pub struct Connectors {
     caller: Caller,
+    mocks: Option<Mocks>,
     after_crash: BTreeMap<String, AfterCrash>,
     log_sink: Option<Arc<Mutex<LogSink>>>,
     streams: Streams,
@@ -119,10 +139,17 @@ impl Connectors {
     /// Ready for every service but our own API, which comes with [`Connectors::attach`]: the engine behind it needs
     /// its connector first.
     pub fn new(settings: ConnectorSettings) -> Connectors {
+        let identity = Identity::new(settings.account, settings.roles, &settings.credentials);
         let client = Client::new(settings.endpoints.clone(), settings.credentials);
-        let caller = Caller::new(client, settings.endpoints, settings.in_flight.max(1));
+        let caller = Caller::new(client, settings.endpoints, identity, settings.in_flight.max(1));
         let log_sink = settings.log_sink.map(|sink| Arc::new(Mutex::new(sink)));
-        Connectors { caller, after_crash: settings.after_crash, log_sink, streams: Streams::default() }
+        Connectors {
+            caller,
+            mocks: settings.mocks,
+            after_crash: settings.after_crash,
+            log_sink,
+            streams: Streams::default(),
+        }
     }
 
     /// Gives it this installation's own API. Only the first one counts; the answer says whether it was that.
@@ -206,6 +233,8 @@ fn errand<'a>(plan: &'a Plan, request: &'a TaskRequest, parameters: Value) -> Er
         operation: "",
         parameters,
         account: account(request),
+        role: &request.role,
+        task_role: task_role(request),
         region: region(request, plan),
         idempotency_key: &request.idempotency_key,
         attempts: 1,
@@ -217,9 +246,12 @@ fn errand<'a>(plan: &'a Plan, request: &'a TaskRequest, parameters: Value) -> Er
 
 /// The account of `arn:aws:iam::123456789012:role/name`, else that of the execution.
 fn account(request: &TaskRequest) -> &str {
-    let role = request.credentials.as_ref().and_then(|credentials| credentials.value().get("RoleArn")?.as_str());
-    let account = role.and_then(|role| role.split(':').nth(4)).filter(|account| !account.is_empty());
+    let account = task_role(request).and_then(|role| role.split(':').nth(4)).filter(|account| !account.is_empty());
     account.unwrap_or(&request.account)
+}
+
+fn task_role(request: &TaskRequest) -> Option<&str> {
+    request.credentials.as_ref()?.value().get("RoleArn")?.as_str()
 }
 
 /// A function is called where its ARN says that it is.
@@ -250,6 +282,30 @@ fn is_harmless(plan: &Plan, parameters: &Map<String, Value>) -> bool {
 
 #[async_trait]
 impl Connector for Connectors {
+    fn mistake(&self, resource: &Resource, parameters: &Payload) -> Option<String> {
+        let plan = Plan::of(resource).ok().filter(|plan| plan.row.result != Shape::Payload)?;
+        let Value::Object(parameters) = parameters.value() else {
+            return Some(prepare::NO_OBJECT.to_owned());
+        };
+        let texts: Vec<&str> = plan.row.prepare.iter().filter_map(|step| step.text()).collect();
+        let mistakes = aws::codec::mistakes(&plan.service, plan.operation(), parameters, &texts);
+        let told: Vec<String> = mistakes.iter().map(failure::field_mistake).collect();
+        (!told.is_empty()).then(|| told.join(", "))
+    }
+
+    fn has_test_case(&self, machine: &str, case: &str) -> Result<(), String> {
+        match &self.mocks {
+            Some(mocks) => mocks.has_case(machine, case),
+            None => Err(format!(
+                "the test case {case} cannot be played: no mock configuration is set (SFN_MOCK_CONFIG, or mock in the settings)"
+            )),
+        }
+    }
+
+    fn play(&self, task: &MockedTask<'_>) -> Option<Played> {
+        self.mocks.as_ref()?.play(task)
+    }
+
     fn listens(&self) -> bool {
         self.announces()
     }

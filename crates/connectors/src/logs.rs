@@ -112,6 +112,9 @@ impl Connectors {
             operation,
             parameters,
             account: &batch.account,
+            // Logs are delivered in this installation's name.
+            role: "",
+            task_role: None,
             region: &batch.region,
             idempotency_key: "",
             attempts: ATTEMPTS,

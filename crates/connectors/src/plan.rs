@@ -45,7 +45,7 @@ impl Plan {
                 return Err(nothing(resource.mistake().unwrap_or_else(|| not_here(resource, "it names nothing"))));
             }
         };
-        let Some(service) = model(api) else {
+        let Some(service) = aws::models().service(api) else {
             return Err(nothing(not_here(resource, &format!("there is no model of the service {api}"))));
         };
         let Some(operation) = service.operation(action).map(|operation| operation.name.clone()) else {
@@ -70,13 +70,6 @@ impl Plan {
             Voice::Two => names::service(&self.service.metadata.service_id),
         }
     }
-}
-
-/// The model of the service that `aws-sdk:<name>` means. Names that Java's SDK shortened (`databasemigration`) lack the
-/// `service` at their end.
-fn model(name: &str) -> Option<Arc<Service>> {
-    let models = aws::models();
-    models.service(name).or_else(|| models.service(&format!("{name}service")))
 }
 
 fn not_here(resource: &Resource, why: &str) -> String {

@@ -10,6 +10,8 @@ use crate::table::{Prepare, Shape};
 /// How AWS marks the containers that a `.sync` task started; rules of EventBridge and cost reports look for it.
 const MANAGED: (&str, &str) = ("MANAGED_BY_AWS", "STARTED_BY_STEP_FUNCTIONS");
 
+pub(crate) const NO_OBJECT: &str = "Parameters must be a JSON object";
+
 /// How a job is recognised after a crash: the idempotency key of the task that submitted it.
 pub(crate) const MARK: &str = "STEPWELL_TASK";
 
@@ -25,7 +27,7 @@ pub(crate) fn parameters(plan: &Plan, request: &TaskRequest) -> Result<Map<Strin
         ]));
     }
     let Value::Object(mut parameters) = request.parameters.value().clone() else {
-        return Err(of_parameters(request.parameters.text(), "Parameters must be a JSON object"));
+        return Err(of_parameters(request.parameters.text(), NO_OBJECT));
     };
     for step in plan.row.prepare {
         match step {

@@ -56,6 +56,16 @@ pub(crate) enum Prepare {
     Origin(&'static str),
 }
 
+impl Prepare {
+    /// The parameter that may be any JSON.
+    pub fn text(&self) -> Option<&'static str> {
+        match self {
+            Prepare::Text(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// How an answer becomes a result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {

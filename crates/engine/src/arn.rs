@@ -81,3 +81,7 @@ pub fn split_execution(execution: &str) -> Option<(String, &str)> {
     let (machine, name) = execution.rsplit_once(':')?;
     Some((machine.replacen(":execution:", ":stateMachine:", 1), name))
 }
+/// The last part of an ARN: the name of a state machine or activity.
+pub(crate) fn name_of(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}

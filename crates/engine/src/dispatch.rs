@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 
 use crate::api::ExecutionDescription;
 use crate::describe::{self, Errand};
-use crate::port::{Answer, Followed, Job, TaskRequest};
+use crate::port::{Answer, Followed, Job, MockedTask, Played, TaskRequest};
 use crate::slots::Live;
 use crate::{Engine, Error, arn};
 
@@ -183,6 +183,12 @@ impl Engine {
 
     /// Does for a task what it needs now.
     fn look_after(&self, key: ExecutionKey, live: &Live, task: TaskId, sent: Before) {
+        if let Some((pattern, played)) = self.mocked(&live.program, &live.execution, task) {
+            self.run_errand(key, task, Errand::Send, |engine| async move {
+                engine.play(key, task, pattern, played).await;
+            });
+            return;
+        }
         if let Some(activity) = describe::activity_of(&live.program, &live.execution, task) {
             self.activities.add(&activity, (key, task));
             return;
@@ -209,6 +215,50 @@ impl Engine {
                 let job = Job { request, submitted: waiting.submitted.clone() };
                 self.run_errand(key, task, Errand::Follow, |engine| async move { engine.follow(key, task, job).await });
             }
+        }
+    }
+
+    /// What the test case of the execution says of a task, and the task's pattern.
+    pub(crate) fn mocked(&self, program: &Program, execution: &Execution, task: TaskId) -> Option<(Pattern, Played)> {
+        let case = execution.mock.as_deref()?;
+        let waiting = execution.tasks.get(&task)?;
+        let state = program.state(waiting.state);
+        let Kind::Task(asl) = &state.kind else { return None };
+        let played = self.connector.play(&MockedTask {
+            machine: arn::name_of(&execution.started.as_ref()?.machine),
+            case,
+            state: &state.name,
+            attempt: execution.frame(waiting.frame).retries.iter().sum(),
+            resource: &asl.resource,
+        })?;
+        let pattern = match &asl.resource.target {
+            Target::Integration { pattern, .. } => *pattern,
+            _ => Pattern::RequestResponse,
+        };
+        Some((pattern, played))
+    }
+
+    /// Whether the test case plays a state, at its first attempt.
+    fn is_mocked(&self, live: &Live, state: asl::StateId) -> bool {
+        let (Some(case), Some(started)) = (live.execution.mock.as_deref(), live.execution.started.as_ref()) else {
+            return false;
+        };
+        let state = live.program.state(state);
+        let Kind::Task(asl) = &state.kind else { return false };
+        let machine = arn::name_of(&started.machine);
+        let task = MockedTask { machine, case, state: &state.name, attempt: 0, resource: &asl.resource };
+        self.connector.play(&task).is_some()
+    }
+
+    /// Reports what a test case says, as if it had been heard from outside.
+    async fn play(&self, key: ExecutionKey, task: TaskId, pattern: Pattern, played: Played) {
+        let mut reports = vec![Report::Started { worker: None }];
+        if pattern != Pattern::RequestResponse {
+            reports.push(Report::Submitted { output: Payload::empty_object() });
+        }
+        reports.push(played.report());
+        for report in reports {
+            self.insist(key, Input::Report { task, report }).await;
         }
     }
 
@@ -245,6 +295,7 @@ impl Engine {
             resource: asl.resource.clone(),
             parameters: parameters.clone(),
             credentials: credentials.clone(),
+            role: started.role.clone(),
             account: home.account.into(),
             region: home.region.into(),
             idempotency_key: idempotency_key(&started.arn, task),
@@ -335,6 +386,13 @@ impl Engine {
         let Some(debt) = live.execution.debts.get(&task) else { return };
         if let DebtKind::DeliverLogs { since } = debt.kind {
             return self.log_again(key, live, since);
+        }
+        if self.is_mocked(live, debt.state) {
+            // Nobody outside has heard of it.
+            self.run_errand(key, task, Errand::Wait, |engine| async move {
+                engine.insist(key, Input::Settled { task }).await;
+            });
+            return;
         }
         let Some(request) =
             self.request(&live.program, &live.execution, task, debt.state, &debt.parameters, &debt.credentials)

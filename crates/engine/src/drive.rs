@@ -199,6 +199,7 @@ impl Engine {
             listening_since: self.listening_since,
             limits: &self.settings.limits,
             log: live.logging.as_ref().map_or(LogLevel::Off, |logging| logging.level),
+            mistake: &|resource, parameters| self.connector.mistake(resource, parameters),
         };
         let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();
         let (program, execution) = (&live.program, &mut live.execution);

@@ -11,6 +11,9 @@ pub enum Error {
     InvalidArn(#[from] ArnError),
     #[error("invalid name: {0}")]
     InvalidName(String),
+    /// The test case that the state machine's ARN names cannot be played; the text says what to do.
+    #[error("{0}")]
+    NoTestCase(String),
     #[error("the definition is wrong")]
     InvalidDefinition(Vec<Diagnostic>),
     /// In AWS's words.

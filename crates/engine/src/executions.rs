@@ -14,7 +14,7 @@ use crate::api::{
     ExecutionDescription, ExecutionRow, History, HistoryQuery, MachineType, Page, StartExecution, StartedExecution,
     StateMachine,
 };
-use crate::arn::{Arn, execution_arn, split_execution, split_qualifier};
+use crate::arn::{Arn, execution_arn, name_of, split_execution, split_qualifier};
 use crate::drive::{Driving, Lost};
 use crate::express::{Kept, is_kept_name};
 use crate::logs::Logging;
@@ -29,9 +29,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub async fn start_execution(&self, request: StartExecution) -> Result<StartedExecution> {
-        let chosen = self.choose(&request.machine).await?;
+        let (chosen, mock) = self.choose_case(&request.machine).await?;
         if chosen.machine.machine_type == MachineType::Express {
-            return self.start_express(chosen, request).await;
+            return self.start_express(chosen, request, mock).await;
         }
         let Chosen { machine, version, alias } = chosen;
         let name = match request.name {
@@ -58,6 +58,7 @@ impl Engine {
             alias,
             trace_header: request.trace_header.map(Into::into),
             parent: request.parent,
+            mock,
         };
         // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
         let begun = {
@@ -70,6 +71,14 @@ impl Engine {
             Err(Lost::NameTaken) => self.started_before(&machine, &name, &started).await,
             Err(Lost::Other(error) | Lost::SetAside(error)) => Err(error),
         }
+    }
+
+    /// What `<ARN>#<test case>` means; without the second part no answers are mocked.
+    pub(crate) async fn choose_case(&self, text: &str) -> Result<(Chosen, Option<Arc<str>>)> {
+        let Some((machine, case)) = text.split_once('#') else { return Ok((self.choose(text).await?, None)) };
+        let chosen = self.choose(machine).await?;
+        self.connector.has_test_case(name_of(&chosen.machine.arn), case).map_err(Error::NoTestCase)?;
+        Ok((chosen, Some(case.into())))
     }
 
     /// The first turn of a new execution.

@@ -66,6 +66,8 @@ struct Row {
     version: Option<Arc<str>>,
     alias: Option<Arc<str>>,
     trace_header: Option<Arc<str>>,
+    #[serde(default)]
+    mock: Option<Arc<str>>,
 }
 
 impl Row {
@@ -80,6 +82,7 @@ impl Row {
             version: started.version.clone(),
             alias: started.alias.clone(),
             trace_header: started.trace_header.clone(),
+            mock: started.mock.clone(),
         }
     }
 
@@ -95,6 +98,7 @@ impl Row {
             alias: self.alias,
             trace_header: self.trace_header,
             parent: None,
+            mock: self.mock,
         }
     }
 }
@@ -102,12 +106,12 @@ impl Row {
 impl Engine {
     /// StartSyncExecution: what it came to. A caller who goes away does not stop it.
     pub async fn start_sync_execution(&self, request: StartExecution) -> Result<ExpressExecution> {
-        let chosen = self.choose(&request.machine).await?;
+        let (chosen, mock) = self.choose_case(&request.machine).await?;
         if chosen.machine.machine_type != MachineType::Express {
             return Err(Error::StateMachineTypeNotSupported);
         }
         let permit = self.express.running.clone().try_acquire_owned().map_err(|_| Error::ExecutionLimitExceeded)?;
-        let mut run = Run::new(self, self.express_started(&chosen, request)?).await?;
+        let mut run = Run::new(self, self.express_started(&chosen, request, mock)?).await?;
         run.turn(run.start()).await;
         if run.is_over() {
             return Ok(run.keep());
@@ -121,9 +125,14 @@ impl Engine {
     }
 
     /// StartExecution of an Express state machine: it will run when this returns, whatever happens to the process.
-    pub(crate) async fn start_express(&self, chosen: Chosen, request: StartExecution) -> Result<StartedExecution> {
+    pub(crate) async fn start_express(
+        &self,
+        chosen: Chosen,
+        request: StartExecution,
+        mock: Option<Arc<str>>,
+    ) -> Result<StartedExecution> {
         let permit = self.express.running.clone().try_acquire_owned().map_err(|_| Error::ExecutionLimitExceeded)?;
-        let started = self.express_started(&chosen, request)?;
+        let started = self.express_started(&chosen, request, mock)?;
         let (arn, started_at) = (started.arn.clone(), self.clock.now());
         let engine = self.clone();
         // In a task of its own: a caller who goes away must not leave a row that nobody runs.
@@ -140,7 +149,7 @@ impl Engine {
         Ok(StartedExecution { arn, started_at })
     }
 
-    fn express_started(&self, chosen: &Chosen, request: StartExecution) -> Result<Started> {
+    fn express_started(&self, chosen: &Chosen, request: StartExecution, mock: Option<Arc<str>>) -> Result<Started> {
         let machine = &chosen.machine;
         let name = match request.name {
             Some(name) => {
@@ -161,6 +170,7 @@ impl Engine {
             alias: chosen.alias.clone(),
             trace_header: request.trace_header.map(Into::into),
             parent: request.parent,
+            mock,
         })
     }
 

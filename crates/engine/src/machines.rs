@@ -361,7 +361,8 @@ impl Engine {
             MachineType::Standard => asl::MachineType::Standard,
             MachineType::Express => asl::MachineType::Express,
         };
-        let checked = asl::check(text, &CheckOptions { machine_type, ..CheckOptions::default() });
+        let is_action = self.settings.is_action;
+        let checked = asl::check(text, &CheckOptions { machine_type, is_action, ..CheckOptions::default() });
         if !checked.is_valid() {
             return Err(Error::InvalidDefinition(checked.diagnostics));
         }

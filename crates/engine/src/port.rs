@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use asl::{Payload, Resource};
 use async_trait::async_trait;
+use machine::Report;
 use machine::Timestamp;
 use machine::record::Stage;
 use serde_json::Value;
@@ -25,6 +26,8 @@ pub struct TaskRequest {
     pub parameters: Payload,
     /// `Credentials`, evaluated: `{"RoleArn": …}`.
     pub credentials: Option<Payload>,
+    /// The role of the state machine.
+    pub role: Arc<str>,
     pub account: Arc<str>,
     pub region: Arc<str>,
     /// The same for every attempt to send this one task, also after a crash; different for a retry of the state. Fit to
@@ -75,6 +78,37 @@ pub enum Followed {
 #[error("{0}")]
 pub struct Unreachable(pub String);
 
+/// A task of an execution that takes part in a test case.
+#[derive(Clone, Copy, Debug)]
+pub struct MockedTask<'a> {
+    /// The state machine's name.
+    pub machine: &'a str,
+    pub case: &'a str,
+    pub state: &'a str,
+    /// How often the state was retried.
+    pub attempt: u32,
+    pub resource: &'a Resource,
+}
+
+/// What a test case says of a task.
+#[derive(Clone, Debug)]
+pub enum Played {
+    Succeeded(Payload),
+    Failed { error: String, cause: Option<String> },
+}
+
+impl Played {
+    /// As if it had been heard from outside.
+    pub(crate) fn report(self) -> Report {
+        match self {
+            Played::Succeeded(output) => Report::Succeeded { output },
+            Played::Failed { error, cause } => {
+                Report::Failed { error: Some(error.into()), cause: cause.map(Into::into), stage: Stage::Run }
+            }
+        }
+    }
+}
+
 /// Who carries tasks out.
 #[async_trait]
 pub trait Connector: Send + Sync {
@@ -95,6 +129,22 @@ pub trait Connector: Send + Sync {
     /// Delivers log events. What cannot be delivered ever counts as delivered.
     async fn deliver_logs(&self, _batch: &LogBatch) -> Result<(), Unreachable> {
         Ok(())
+    }
+
+    /// What is wrong with the parameters of a call, in AWS's words; such a task is not started. Nothing waits in here,
+    /// and the same question has the same answer.
+    fn mistake(&self, _resource: &Resource, _parameters: &Payload) -> Option<String> {
+        None
+    }
+
+    /// Whether a state machine has a test case of this name; else why not.
+    fn has_test_case(&self, _machine: &str, _case: &str) -> Result<(), String> {
+        Err("there is no mock configuration (SFN_MOCK_CONFIG names one)".to_owned())
+    }
+
+    /// What is to be heard of a task in a test case, in place of everybody outside; nothing where it is not mocked.
+    fn play(&self, _task: &MockedTask<'_>) -> Option<Played> {
+        None
     }
 
     /// Whether anybody wants to hear of status changes.

@@ -14,6 +14,8 @@ pub struct Settings {
     pub node: String,
     /// Of one execution.
     pub limits: Limits,
+    /// Whether `aws-sdk:<service>:<action>` is there, when a definition is created.
+    pub is_action: fn(service: &str, action: &str) -> bool,
     /// Memory for executions that only wait or are over, in bytes; each takes some KiB and its data. More saves loading.
     pub resident_bytes: usize,
     /// Programs kept in memory, by definition.
@@ -83,6 +85,7 @@ impl Default for Settings {
             region: "us-east-1".into(),
             node: "local".into(),
             limits: Limits::default(),
+            is_action: |_, _| true,
             resident_bytes: 1 << 20,
             programs: 1_000,
             dispatch: 512,

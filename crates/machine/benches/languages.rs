@@ -46,6 +46,7 @@ fn execute(bencher: Bencher<'_, '_>, language: &str, fields: &Value) {
             alias: None,
             trace_header: None,
             parent: None,
+            mock: None,
         };
         let seal = |task: TaskId, nonce: u128| format!("{task:x}{nonce:x}");
         let stamp = Stamp {
@@ -56,6 +57,7 @@ fn execute(bencher: Bencher<'_, '_>, language: &str, fields: &Value) {
             listening_since: 0,
             limits: &limits,
             log: LogLevel::Off,
+            mistake: &|_, _| None,
         };
         let mut execution = Execution::default();
         let turn = execution.turn(&program, vec![Input::Start(Box::new(started))], &stamp);

@@ -35,6 +35,8 @@ pub struct Execution {
     pub debts: BTreeMap<TaskId, Debt>,
     /// The values of all variables together.
     pub variable_bytes: usize,
+    /// The test case of a mock configuration that it takes part in.
+    pub mock: Option<Arc<str>>,
     /// The last event's id, which is also their number.
     pub events: EventId,
     pub last_at: Timestamp,
@@ -273,6 +275,7 @@ impl Execution {
                 self.debts.remove(task);
             }
             Body::DebtIncurred { task, kind } => self.incur(*task, *kind),
+            Body::MockChosen { case } => self.mock = Some(case.clone()),
             Body::IterationStarted { start, child, index, input } => {
                 let frame = Frame::new(Some(record.frame), *index, *start, input.clone(), event);
                 self.place(*child, frame);

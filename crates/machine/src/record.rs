@@ -157,6 +157,10 @@ pub enum Body<P = Payload> {
     IterationResumed {
         index: u32,
     },
+    /// Hidden: the execution takes part in this test case of a mock configuration.
+    MockChosen {
+        case: Arc<str>,
+    },
 }
 
 /// Which step of a task failed: history has a name for each.
@@ -196,6 +200,10 @@ pub struct Started<P = Payload> {
     pub trace_header: Option<Arc<str>>,
     /// The execution that started this one by `states:startExecution`, and its task.
     pub parent: Option<Arc<str>>,
+    /// The test case of a mock configuration that it takes part in. A record of its own in the log
+    /// ([`Body::MockChosen`]).
+    #[serde(skip)]
+    pub mock: Option<Arc<str>>,
 }
 
 /// A task as it was asked for.
@@ -219,6 +227,7 @@ impl<P> Body<P> {
                 | Body::Settled { .. }
                 | Body::VariablesAssigned { .. }
                 | Body::MapSettled(_)
+                | Body::MockChosen { .. }
         )
     }
 
@@ -246,7 +255,8 @@ impl<P> Body<P> {
     fn map<Q, E>(self, f: &mut impl FnMut(P) -> Result<Q, E>) -> Result<Body<Q>, E> {
         Ok(match self {
             Body::ExecutionStarted(s) => {
-                let Started { arn, name, machine, role, input, definition, version, alias, trace_header, parent } = *s;
+                let Started { arn, name, machine, role, input, definition, version, alias, trace_header, parent, mock } =
+                    *s;
                 let input = f(input)?;
                 Body::ExecutionStarted(Box::new(Started {
                     arn,
@@ -259,6 +269,7 @@ impl<P> Body<P> {
                     alias,
                     trace_header,
                     parent,
+                    mock,
                 }))
             }
             Body::ExecutionSucceeded { output } => Body::ExecutionSucceeded { output: f(output)? },
@@ -297,6 +308,7 @@ impl<P> Body<P> {
             Body::IterationFailed { index } => Body::IterationFailed { index },
             Body::IterationAborted { index } => Body::IterationAborted { index },
             Body::DebtIncurred { task, kind } => Body::DebtIncurred { task, kind },
+            Body::MockChosen { case } => Body::MockChosen { case },
             Body::Settled { task } => Body::Settled { task },
             Body::EvaluationFailed { failure, location } => Body::EvaluationFailed { failure, location },
             Body::VariablesAssigned { variables } => {

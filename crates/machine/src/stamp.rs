@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use asl::{Payload, Resource};
 use sha2::{Digest, Sha256};
 
 use crate::limits::Limits;
@@ -22,6 +23,9 @@ pub struct Stamp<'a> {
     pub limits: &'a Limits,
     /// Which events must not be lost on their way to the state machine's log: they are owed.
     pub log: LogLevel,
+    /// What is wrong with the parameters of a call, which is then not made. The same resource and parameters give the
+    /// same answer.
+    pub mistake: &'a dyn Fn(&Resource, &Payload) -> Option<String>,
 }
 
 /// Chance, keyed by where it is needed: the same seed, event, place and count give the same number.

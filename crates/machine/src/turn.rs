@@ -278,8 +278,12 @@ impl<'a> Walk<'a> {
     fn take(&mut self, input: Input) -> Going<Verdict> {
         match input {
             Input::Start(_) if self.execution.started.is_some() => return Ok(Verdict::TooLate),
-            Input::Start(started) => {
+            Input::Start(mut started) => {
+                let mock = started.mock.take();
                 self.write(FrameId::ROOT, 0, Body::ExecutionStarted(started));
+                if let Some(case) = mock {
+                    self.write(FrameId::ROOT, 0, Body::MockChosen { case });
+                }
             }
             Input::Report { task, report } => return self.report(task, report),
             Input::Stop { .. } if self.execution.is_over() || self.execution.started.is_none() => {

@@ -96,6 +96,7 @@ impl From<engine::Error> for Exception {
         }
         match error {
             E::InvalidArn(reason) => Exception::invalid_arn(reason),
+            E::NoTestCase(reason) => Exception::new("InvalidName", reason),
             E::InvalidName(name) => Exception::new("InvalidName", format!("Invalid Name: '{name}'")),
             E::InvalidDefinition(diagnostics) => {
                 Exception::new("InvalidDefinition", asl::invalid_definition_message(&diagnostics))

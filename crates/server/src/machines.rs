@@ -173,7 +173,9 @@ pub async fn validate(
     };
     let definition = taken(request.definition);
     let is_long = definition.len() > LONG_DEFINITION;
-    let judge = move || asl::check(&definition, &CheckOptions { machine_type, ..CheckOptions::default() });
+    let judge = move || {
+        asl::check(&definition, &CheckOptions { machine_type, is_action: aws::is_action, ..CheckOptions::default() })
+    };
     let checked = match is_long {
         true => tokio::task::spawn_blocking(judge).await.map_err(Exception::internal)?,
         false => judge(),

@@ -53,6 +53,9 @@ pub struct CheckOptions {
     /// Whether a string with `${…}` may stand wherever something else belongs, as in a template that is filled later.
     pub placeholders: bool,
     pub max_bytes: usize,
+    /// Whether `aws-sdk:<service>:<action>` is there. The language has no list of AWS's services, so everything is as
+    /// long as nobody who has one is asked.
+    pub is_action: fn(service: &str, action: &str) -> bool,
 }
 
 impl Default for CheckOptions {
@@ -62,6 +65,7 @@ impl Default for CheckOptions {
             syntax: Syntax::Json,
             placeholders: false,
             max_bytes: MAX_DEFINITION_BYTES,
+            is_action: |_, _| true,
         }
     }
 }

@@ -18,6 +18,12 @@ impl Checker<'_> {
             let help = "Write arn:aws:states:::service:action, or the ARN of a Lambda function or an activity.";
             return self.wrong(node, trail, mistake, help);
         }
+        if let Some((service, action)) = resource.sdk_action()
+            && !(self.options.is_action)(service, action)
+        {
+            let help = "Write the service as AWS's SDKs call it, in small letters, and the action in camelCase.";
+            return self.wrong(node, trail, resource.not_recognized(), help);
+        }
         if self.options.machine_type == MachineType::Standard {
             return;
         }

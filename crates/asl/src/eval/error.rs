@@ -77,6 +77,11 @@ impl EvalError {
         ))
     }
 
+    /// Parameters that what is called does not take.
+    pub fn unusable_parameters(parameters: &str, mistakes: &str) -> EvalError {
+        EvalError::runtime(format!("The Parameters '{parameters}' could not be used to start the Task: [{mistakes}]"))
+    }
+
     /// A Choice without `Default` in which no rule holds. (`States.NoChoiceMatched` exists in documents only.)
     pub fn no_choice_matched() -> EvalError {
         EvalError::runtime("Failed to transition out of the state. The state does not point to a next state.")

@@ -4,6 +4,7 @@
 //! [`crate::server`], as the service. Values are JSON in one of two [`Dialect`]s. Nothing here opens a connection.
 
 mod cbor;
+mod check;
 mod checksum;
 mod document;
 pub mod error;
@@ -19,8 +20,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::model::{Kind, Operation, Ref, Service};
+use crate::model::{Kind, Operation, Service};
 
+pub use check::mistakes;
 pub use error::{Fault, ServiceError};
 
 /// How deep a message may nest: AWS's own deepest inputs stay below 32, and a walk must not exhaust the stack.
@@ -193,8 +195,7 @@ pub fn encode_request_as(
         Value::Object(params) => params,
         _ => return Err(CodecError::must_be("MAP")),
     };
-    let streams = |reference: &Ref| service.members(reference).iter().any(|member| member.target.event_stream);
-    if operation.input.iter().chain(&operation.output).any(streams) {
+    if service.streams(operation) {
         return Err(CodecError::new(Wrong::EventStream));
     }
     let params = usage::prepare(service, params, dialect);

@@ -60,6 +60,16 @@ impl Scalar {
         })
     }
 
+    /// Whether [`Scalar::from_ours`] takes a value from a state machine.
+    pub fn fits(value: &Value, kind: &Kind) -> Result<(), CodecError> {
+        match (kind, value) {
+            // Any JSON stands for its text, and a text is not copied to see that.
+            (Kind::Blob | Kind::Document, _) => Ok(()),
+            (Kind::String, Value::String(_) | Value::Object(_) | Value::Array(_)) => Ok(()),
+            _ => Scalar::from_ours(value.clone(), kind, TimestampFormat::Iso8601, Dialect::StateMachine).map(|_| ()),
+        }
+    }
+
     /// To our side.
     pub fn into_ours(self, dialect: Dialect) -> Value {
         match (self, dialect) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_runtime_api::client::http::{
@@ -31,11 +32,19 @@ const FAILED: Duration = Duration::from_secs(10);
 type Found = (SystemTime, Result<Credentials, CredentialError>);
 
 #[derive(Default)]
-pub(super) struct Remote(Mutex<Option<Found>>);
+pub(super) struct Remote {
+    found: Mutex<Option<Found>>,
+    /// In place of the environment's.
+    profile: Option<String>,
+}
 
 impl Remote {
+    pub fn of_profile(profile: &str) -> Remote {
+        Remote { profile: Some(profile.to_owned()), ..Remote::default() }
+    }
+
     pub async fn load(&self, transport: &Arc<Transport>) -> Result<Credentials, CredentialError> {
-        let mut kept = self.0.lock().await;
+        let mut kept = self.found.lock().await;
         let now = SystemTime::now();
         if let Some((until, found)) = &*kept
             && now < *until
@@ -43,8 +52,13 @@ impl Remote {
             return found.clone();
         }
         let config = ProviderConfig::without_region().with_http_client(Connections(transport.clone()));
-        let chain = DefaultCredentialsChain::builder().configure(config).build().await;
-        let found = chain.provide_credentials().await;
+        let found = match &self.profile {
+            None => DefaultCredentialsChain::builder().configure(config).build().await.provide_credentials().await,
+            Some(profile) => {
+                let file = ProfileFileCredentialsProvider::builder().configure(&config).profile_name(profile);
+                file.build().provide_credentials().await
+            }
+        };
         let found = found.map_err(|error| CredentialError::Remote(innermost(&error)));
         let until = match &found {
             Ok(credentials) => credentials.expiry().map_or(now + ENDLESS, |end| (end - EARLY).max(now)),

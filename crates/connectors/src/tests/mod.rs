@@ -2,7 +2,10 @@
 
 mod batch;
 mod calls;
+mod faults;
+mod identity;
 mod lambda;
 mod messages;
 mod states;
+mod tables;
 mod world;

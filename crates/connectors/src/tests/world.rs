@@ -18,22 +18,24 @@ use crate::{ConnectorSettings, Connectors};
 pub type Asked = (String, String);
 type Script = Arc<dyn Fn(usize, &Asked) -> String + Send + Sync>;
 
-/// Plays services: answers what its script says to the n-th question. An answer of `broken` breaks the connection.
+/// Plays services: answers what its script says to the n-th question. An answer of `broken` breaks the connection, one of
+/// `silence` never comes, and after one that ends in a zero the connection does.
 pub struct Stub {
     pub url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    signers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stub {
     pub async fn start(script: impl Fn(usize, &Asked) -> String + Send + Sync + 'static) -> Stub {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let stub = Stub { url, asked: asked.clone() };
+        let (asked, signers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let stub = Stub { url, asked: asked.clone(), signers: signers.clone() };
         let script: Script = Arc::new(script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, script.clone(), asked.clone()));
+                tokio::spawn(serve(stream, script.clone(), asked.clone(), signers.clone()));
             }
         });
         stub
@@ -49,6 +51,11 @@ impl Stub {
         self.asked.lock().unwrap().clone()
     }
 
+    /// Access key ids of what was asked.
+    pub fn signers(&self) -> Vec<String> {
+        self.signers.lock().unwrap().clone()
+    }
+
     /// Bodies of what was asked.
     pub fn bodies(&self) -> Vec<String> {
         self.asked().into_iter().map(|(_, body)| body).collect()
@@ -59,21 +66,28 @@ impl Stub {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>) {
-    while let Some(request) = read_request(&mut stream).await {
+async fn serve(mut stream: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>, signers: Arc<Mutex<Vec<String>>>) {
+    while let Some((request, signer)) = read_request(&mut stream).await {
+        signers.lock().unwrap().push(signer);
         let turn = {
             let mut asked = asked.lock().unwrap();
             asked.push(request.clone());
             asked.len() - 1
         };
         let answer = script(turn, &request);
-        if answer == "broken" || stream.write_all(answer.as_bytes()).await.is_err() {
+        if answer == "silence" {
+            // Until the other side has had enough.
+            let _ = stream.read(&mut [0; 1]).await;
+            return;
+        }
+        let whole = answer.trim_end_matches('\0');
+        if answer == "broken" || stream.write_all(whole.as_bytes()).await.is_err() || whole.len() < answer.len() {
             return;
         }
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+async fn read_request(stream: &mut TcpStream) -> Option<(Asked, String)> {
     let mut text = Vec::new();
     let mut buffer = [0; 4096];
     loop {
@@ -85,7 +99,9 @@ async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
             head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
         if body.len() >= length {
             let path = head.split(' ').nth(1).unwrap_or_default();
-            return Some((path.to_owned(), body.to_owned()));
+            let signer =
+                head.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+            return Some(((path.to_owned(), body.to_owned()), signer.to_owned()));
         }
     }
 }
@@ -117,6 +133,7 @@ pub fn task(resource: &str, parameters: Value) -> TaskRequest {
         resource: Resource::parse(resource),
         parameters: parameters.into(),
         credentials: None,
+        role: "arn:aws:iam::000000000000:role/r".into(),
         account: "000000000000".into(),
         region: "us-east-1".into(),
         idempotency_key: "key-1".into(),

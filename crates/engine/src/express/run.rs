@@ -136,6 +136,7 @@ impl Run {
             limits: &engine.express.limits,
             // What is logged of it is not owed: who has no log cannot read it again.
             log: machine::LogLevel::Off,
+            mistake: &|resource, parameters| engine.connector.mistake(resource, parameters),
         };
         with(self, &stamp)
     }
@@ -193,7 +194,11 @@ impl Run {
         let Some(mut request) = request else { return };
         request.resent = self.again;
         let engine = self.engine.clone();
+        let mocked = engine.mocked(&self.program, &self.execution, task);
         let handle = self.tasks.spawn(async move {
+            if let Some((_, played)) = mocked {
+                return played.report();
+            }
             let _open = engine.gates.pass(&request.resource).await;
             match engine.connector.start(request).await {
                 Answer::Succeeded(output) | Answer::Submitted(output) => Report::Succeeded { output },

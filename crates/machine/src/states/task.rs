@@ -23,6 +23,9 @@ pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
     };
     scene.show(if is_jsonata { Shown::AfterArguments } else { Shown::AfterParameters }, &parameters);
     let parameters = scene.within_limit(parameters, &scene.state.name)?;
+    if let Some(mistake) = (scene.stamp.mistake)(&task.resource, &parameters) {
+        return Err(scene.failure(EvalError::unusable_parameters(parameters.text(), &mistake)).into());
+    }
     let credentials = match (&task.credentials, &task.computed_credentials) {
         (Some(credentials), _) => Some(scene.template(credentials, &input)?),
         (None, credentials @ Some(_)) => Some(scene.computed(credentials, "Credentials")?),

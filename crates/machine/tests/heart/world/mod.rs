@@ -238,8 +238,16 @@ impl World {
 }
 
 fn stamp<'a>(at: Timestamp, step: u8, beats: &'a BTreeMap<TaskId, Timestamp>, limits: &'a Limits) -> Stamp<'a> {
-    let seal = &|task, _nonce| format!("token-{task}");
-    Stamp { at, seed: [step; 32], seal, beats, listening_since: START, limits, log: LogLevel::Off }
+    Stamp {
+        at,
+        seed: [step; 32],
+        seal: &|task, _nonce| format!("token-{task}"),
+        beats,
+        listening_since: START,
+        limits,
+        log: LogLevel::Off,
+        mistake: &|_, parameters| parameters.value().get("Colour").map(|_| "no colours".to_owned()),
+    }
 }
 
 pub fn start(input: &str) -> Input {
@@ -254,6 +262,7 @@ pub fn start(input: &str) -> Input {
         alias: None,
         trace_header: None,
         parent: None,
+        mock: None,
     }))
 }
 

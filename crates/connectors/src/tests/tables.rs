@@ -1,0 +1,126 @@
+//! Tables, buses and buckets: DynamoDB, EventBridge, and S3 through the SDK integration.
+
+use engine::port::Connector;
+use serde_json::{Value, json};
+
+use super::world::{Stub, http, ok, task, told};
+
+/// A result without what depends on HTTP.
+fn bare(answer: &str) -> String {
+    let Some(result) = answer.strip_prefix("succeeded ") else { return answer.to_owned() };
+    let mut result: Value = serde_json::from_str(result).unwrap();
+    if let Value::Object(members) = &mut result {
+        members.retain(|name, _| !name.starts_with("Sdk"));
+    }
+    result.to_string()
+}
+
+async fn story(calls: &[(&str, Value, String)]) -> String {
+    let mut story = String::new();
+    for (action, parameters, answer) in calls {
+        let stub = Stub::saying(std::slice::from_ref(answer)).await;
+        let answer =
+            told(&stub.connectors().start(task(&format!("arn:aws:states:::{action}"), parameters.clone())).await);
+        let (path, body) = stub.asked().remove(0);
+        story.push_str(&format!("{action}: {path} {body}\n    {}\n", bare(&answer)));
+    }
+    story
+}
+
+#[tokio::test]
+async fn items_are_put_and_got() {
+    let item = json!({"id": {"S": "1"}, "n": {"N": "2"}, "b": {"B": "hi"}});
+    let missing = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"no table"}"#;
+    let wrong = r#"{"__type":"com.amazon.coral.validate#ValidationException","message":"wrong"}"#;
+    let story = story(&[
+        ("dynamodb:putItem", json!({"TableName": "t", "Item": item}), ok("{}")),
+        (
+            "dynamodb:getItem",
+            json!({"TableName": "t", "Key": {"id": {"S": "1"}}}),
+            ok(r#"{"Item":{"n":{"N":"2"},"id":{"S":"1"},"b":{"B":"aGk="}}}"#),
+        ),
+        ("dynamodb:deleteItem", json!({"TableName": "t", "Key": {}}), http(400, "", missing)),
+        ("dynamodb:updateItem", json!({"TableName": "t", "Key": {}}), http(400, "", wrong)),
+        ("aws-sdk:dynamodb:putItem", json!({"TableName": "t", "Item": {}}), http(400, "", wrong)),
+    ])
+    .await;
+    insta::assert_snapshot!(story, @r#"
+    dynamodb:putItem: / {"TableName":"t","Item":{"id":{"S":"1"},"n":{"N":"2"},"b":{"B":"aGk="}}}
+        {}
+    dynamodb:getItem: / {"TableName":"t","Key":{"id":{"S":"1"}}}
+        {"Item":{"n":{"N":"2"},"id":{"S":"1"},"b":{"B":"hi"}}}
+    dynamodb:deleteItem: / {"TableName":"t","Key":{}}
+        failed (Run) DynamoDB.ResourceNotFoundException: no table (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ResourceNotFoundException; Request ID: id-1; Proxy: null)
+    dynamodb:updateItem: / {"TableName":"t","Key":{}}
+        failed (Run) DynamoDB.AmazonDynamoDBException: wrong (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; Request ID: id-1; Proxy: null)
+    aws-sdk:dynamodb:putItem: / {"TableName":"t","Item":{}}
+        failed (Run) DynamoDb.DynamoDbException: wrong (Service: DynamoDb, Status Code: 400, Request ID: id-1)
+    "#);
+}
+
+#[tokio::test]
+async fn events_are_put_and_one_that_is_not_taken_fails_the_task() {
+    let entries = json!({"Entries": [{"Detail": {"a": 1}, "DetailType": "d", "Source": "s"}]});
+    let refused =
+        r#"{"FailedEntryCount":1,"Entries":[{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}]}"#;
+    let story = story(&[
+        ("events:putEvents", entries.clone(), ok(r#"{"FailedEntryCount":0,"Entries":[{"EventId":"1"}]}"#)),
+        ("events:putEvents", entries.clone(), ok(refused)),
+        ("events:putEvents", entries, http(400, "", r#"{"__type":"ThrottlingException","message":"slowly"}"#)),
+    ])
+    .await;
+    insta::assert_snapshot!(story, @r#"
+    events:putEvents: / {"Entries":[{"Detail":"{\"a\":1}","DetailType":"d","Source":"s","Resources":["arn:aws:states:us-east-1:000000000000:stateMachine:m","arn:aws:states:us-east-1:000000000000:execution:m:e"]}]}
+        {"Entries":[{"EventId":"1"}],"FailedEntryCount":0}
+    events:putEvents: / {"Entries":[{"Detail":"{\"a\":1}","DetailType":"d","Source":"s","Resources":["arn:aws:states:us-east-1:000000000000:stateMachine:m","arn:aws:states:us-east-1:000000000000:execution:m:e"]}]}
+        failed (Run) EventBridge.FailedEntry: {"Entries":[{"ErrorCode":"MalformedDetail","ErrorMessage":"Detail is malformed."}],"FailedEntryCount":1}
+    events:putEvents: / {"Entries":[{"Detail":"{\"a\":1}","DetailType":"d","Source":"s","Resources":["arn:aws:states:us-east-1:000000000000:stateMachine:m","arn:aws:states:us-east-1:000000000000:execution:m:e"]}]}
+        failed (Run) EventBridge.ThrottlingException: slowly (Service: AmazonCloudWatchEvents; Status Code: 400; Error Code: ThrottlingException; Request ID: id-1; Proxy: null)
+    "#);
+}
+
+#[tokio::test]
+async fn objects_are_put_and_got() {
+    let missing = "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>\
+                   <RequestId>r</RequestId></Error>";
+    let list = "<ListBucketResult><Contents><Key>a</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified>\
+                <ETag>\"e\"</ETag><Size>3</Size></Contents><KeyCount>1</KeyCount></ListBucketResult>";
+    let story = story(&[
+        (
+            "aws-sdk:s3:putObject",
+            json!({"Bucket": "b", "Key": "k/ü 1", "Body": {"a": 1}}),
+            http(200, "etag: \"e\"\r\n", ""),
+        ),
+        ("aws-sdk:s3:getObject", json!({"Bucket": "b", "Key": "k"}), http(200, "etag: \"e\"\r\n", "text")),
+        ("aws-sdk:s3:getObject", json!({"Bucket": "b", "Key": "k"}), http(404, "x-amz-id-2: x\r\n", missing)),
+        ("aws-sdk:s3:headObject", json!({"Bucket": "b", "Key": "k"}), http(404, "", "")),
+        ("aws-sdk:s3:listObjectsV2", json!({"Bucket": "b", "MaxKeys": 1}), http(200, "", list)),
+        (
+            "aws-sdk:s3:getBucketLocation",
+            json!({"Bucket": "b"}),
+            http(200, "", "<LocationConstraint>eu-west-1</LocationConstraint>"),
+        ),
+        (
+            "aws-sdk:ec2:describeVpcs",
+            json!({"VpcIds": ["v"], "DryRun": true}),
+            http(200, "", "<R><vpcSet><item><vpcId>v</vpcId></item></vpcSet></R>"),
+        ),
+    ])
+    .await;
+    insta::assert_snapshot!(story, @r#"
+    aws-sdk:s3:putObject: /b/k/%C3%BC%201 {"a":1}
+        {"ETag":"\"e\""}
+    aws-sdk:s3:getObject: /b/k 
+        {"ContentLength":4,"ETag":"\"e\"","Metadata":{},"Body":"text"}
+    aws-sdk:s3:getObject: /b/k 
+        failed (Run) S3.NoSuchKeyException: The specified key does not exist. (Service: S3, Status Code: 404, Request ID: r, Extended Request ID: x)
+    aws-sdk:s3:headObject: /b/k 
+        failed (Run) S3.NoSuchKeyException: (Service: S3, Status Code: 404, Request ID: id-1)
+    aws-sdk:s3:listObjectsV2: /b?list-type=2&max-keys=1 
+        {"Contents":[{"Key":"a","LastModified":"2026-01-02T03:04:05Z","ETag":"\"e\"","Size":3}],"KeyCount":1}
+    aws-sdk:s3:getBucketLocation: /b?location= 
+        {"LocationConstraint":"eu-west-1"}
+    aws-sdk:ec2:describeVpcs: / Action=DescribeVpcs&Version=2016-11-15&VpcId.1=v&DryRun=true
+        {"Vpcs":[{"VpcId":"v"}]}
+    "#);
+}
