@@ -78,14 +78,20 @@ APART = {
     ("machinelearning", "Predict"): "the host is a parameter",
     ("s3", "WriteGetObjectResponse"): "the host is made of a parameter",
     ("s3control", "ListRegionalBuckets"): "the host is another one where an outpost is named",
+    ("signin", ""): "botocore goes to AWS's own host whatever the endpoint",
     ("cloudfront-keyvaluestore", ""): "the host is made of a parameter",
 }
 
 
+# Two members have one name, and botocore gives one of them its own elements.
+UNREADABLE = {("s3", "GetBucketNotification")}
+# Some of their operations are signed in a way that botocore does not leave out.
+SIGNED = ("ebs", "importexport", "lex-runtime", "lexv2-runtime", "mediastore-data", "omics")
 # Parameters that botocore makes an address of, so that not every text will do.
 PLACES = {
     ("events", "EndpointId"): "abcde.veo",
     ("s3control", "AccountId"): "000000000000",
+    ("sesv2", "EndpointId"): "abcde.veo",
     ("sqs", "QueueUrl"): "http://127.0.0.1:9/000000000000/q",
 }
 
@@ -143,7 +149,7 @@ class Clients:
             response_checksum_validation="when_required",
             s3={"addressing_style": "path"},
             # Signatures are compared in crates/aws/tests/wire.rs; here they would ask for bearer tokens too.
-            signature_version=botocore.UNSIGNED,
+            signature_version=None if name in SIGNED else botocore.UNSIGNED,
         )
         client = self.session.create_client(
             name, "us-east-1", endpoint_url="http://127.0.0.1:9", config=config,
@@ -194,11 +200,12 @@ class Maker:
             return [self.make(shape.member, depth + 1, place) for _ in range(count)]
         if kind == "map":
             count = 0 if depth >= DEPTH else self.random.randint(1, 2)
-            return {self.key(shape.key, at): self.make(shape.value, depth + 1, place) for at in range(count)}
+            return {self.key(shape.key, at, place): self.make(shape.value, depth + 1, place) for at in range(count)}
         return self.scalar(shape, place)
 
-    def key(self, shape, at):
-        return self.random.choice(shape.enum) if getattr(shape, "enum", None) else f"k{at}-" + self.word()
+    def key(self, shape, at, place):
+        named = getattr(shape, "enum", None)
+        return self.random.choice(named) if named else f"k{at}-" + self.word(plain=place == "headers")
 
     def scalar(self, shape, place):
         kind = shape.type_name
@@ -240,7 +247,7 @@ class Maker:
         return made
 
     def word(self, plain=False):
-        letters = "abcXYZ019-_" if plain else "abcXYZ019-_ .:/&<>=+%\"'üλ💡"
+        letters = "abcXYZ019-" if plain else "abcXYZ019-_ .:/&<>=+%\"'üλ💡"
         text = "".join(self.random.choice(letters) for _ in range(self.random.randint(3, 9)))
         return "w" + text + "w"
 
@@ -443,6 +450,11 @@ def answered(client, operation, model, value):
     return headers, serializer.document(inner, inside, inner.serialization.get("name", inner.name))
 
 
+def in_header(member):
+    """JSON in a header, which botocore parses and we give as the text it is."""
+    return member.serialization.get("jsonvalue") and member.serialization.get("location") == "header"
+
+
 def without_empties(value):
     """XML cannot tell an empty list, map or structure from none."""
     if isinstance(value, dict):
@@ -456,6 +468,8 @@ def without_empties(value):
 def test_every_answer_is_read_as_botocore_reads_it(ours):
     counts, wrong = collections.Counter(), []
     for client, name, operation, model, maker in walk():
+        if (name, operation) in UNREADABLE:
+            continue
         shape, protocol = model.output_shape, protocol_of(client)
         value = maker.make(shape) if shape else {}
         payload = shape.serialization.get("payload") if shape else None
@@ -475,7 +489,7 @@ def test_every_answer_is_read_as_botocore_reads_it(ours):
             wrong.append(f"{name} {operation}: {mine}\n    {headers} {body}"[:900])
             continue
         mine = mine["value"]
-        for json_value in [n for n, m in (shape.members if shape else {}).items() if m.serialization.get("jsonvalue")]:
+        for json_value in [n for n, m in (shape.members if shape else {}).items() if in_header(m)]:
             if json_value in mine:
                 mine[json_value], theirs[json_value] = json.loads(mine[json_value]), json.loads(theirs[json_value])
         if protocol in ("query", "ec2", "rest-xml"):

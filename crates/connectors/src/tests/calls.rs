@@ -131,3 +131,36 @@ async fn what_cannot_be_called_says_so() {
     failed (Run) States.Runtime: The resource provided arn:aws:states:::sns:publish.sync is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.
     "#);
 }
+
+#[test]
+fn parameters_are_judged_before_anything_is_sent() {
+    let connectors = connectors(&[]);
+    let mut story = String::new();
+    for (resource, parameters) in [
+        ("arn:aws:states:::sqs:sendMessage", json!({"QueueUrl": "q", "MessageBody": {"any": ["json"]}})),
+        ("arn:aws:states:::sqs:sendMessage", json!({"queueUrl": "q", "MessageBody": 7})),
+        ("arn:aws:states:::states:startExecution", json!({"StateMachineArn": "a", "Input": 7})),
+        ("arn:aws:states:::aws-sdk:dynamodb:putItem", json!({"TableName": "t", "Item": null})),
+        ("arn:aws:states:::aws-sdk:dynamodb:putItem", json!({"TableName": "t", "Item": {"a": {"S": 1}}})),
+        (
+            "arn:aws:states:::aws-sdk:s3:putObject",
+            json!({"Bucket": "b", "Key": "k", "Body": [1], "Expires": "2026-01-02T03:04:05Z"}),
+        ),
+        ("arn:aws:states:::aws-sdk:s3:putObject", json!([])),
+        ("arn:aws:lambda:us-east-1:000000000000:function:f", json!([])),
+    ] {
+        let mistake = connectors.mistake(&asl::Resource::parse(resource), &parameters.into());
+        let called = resource.rsplit(":::").next().unwrap();
+        story.push_str(&format!("{called}: {}\n", mistake.as_deref().unwrap_or("-")));
+    }
+    insta::assert_snapshot!(story, @r#"
+    sqs:sendMessage: -
+    sqs:sendMessage: The field "queueUrl" is not supported by Step Functions, The value for the field 'MessageBody' must be a STRING
+    states:startExecution: -
+    aws-sdk:dynamodb:putItem: -
+    aws-sdk:dynamodb:putItem: The value for the field 'Item.a.S' must be a STRING
+    aws-sdk:s3:putObject: -
+    aws-sdk:s3:putObject: Parameters must be a JSON object
+    arn:aws:lambda:us-east-1:000000000000:function:f: -
+    "#);
+}

@@ -31,6 +31,21 @@ fn a_task_is_started_heard_and_left() {
 }
 
 #[test]
+fn a_task_whose_parameters_nothing_takes_is_not_scheduled() {
+    let world = World::start(
+        r#"{"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage",
+            "Parameters": {"QueueUrl": "q", "MessageBody": "m", "Colour": 1}, "End": true,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}]}, "C": {"Type": "Pass", "End": true}}}"#,
+        "{}",
+    );
+    assert_snapshot!(world.story(), @r#"
+    1 <0  ExecutionStarted input={}
+    2 <0  TaskStateEntered input={} name=T
+    3 <2  ExecutionFailed error=States.Runtime cause=An error occurred while executing the state 'T' (entered at the event id #2). The Parameters '{"QueueUrl":"q","MessageBody":"m","Colour":1}' could not be used to start the Task: [no colours]
+    "#);
+}
+
+#[test]
 fn a_token_is_where_the_definition_puts_it_and_heartbeats_keep_the_task_alive() {
     let mut world = World::start(
         r#"{"StartAt": "W", "States": {"W": {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
