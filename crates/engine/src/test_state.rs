@@ -85,6 +85,7 @@ impl Engine {
             alias: None,
             trace_header: None,
             parent: None,
+            mock: None,
         };
         let arn = started.arn.clone();
         let setup = Setup {
@@ -110,6 +111,7 @@ impl Engine {
                         resource: task_of(state).expect("only a Task asks for one").resource.clone(),
                         parameters: scheduled.parameters,
                         credentials: scheduled.credentials,
+                        role: request.role.as_str().into(),
                         account: request.account.as_str().into(),
                         region: region.as_str().into(),
                         idempotency_key: self.uuid(),
@@ -143,7 +145,8 @@ impl Engine {
     fn stamped<T>(&self, at: Timestamp, seed: [u8; 32], token: &str, decide: impl FnOnce(&Stamp) -> T) -> T {
         let seal = |_, _| token.to_owned();
         let (limits, log) = (&self.settings.limits, LogLevel::Off);
-        decide(&Stamp { at, seed, seal: &seal, beats: &BTreeMap::new(), listening_since: at, limits, log })
+        let mistake = &|resource: &asl::Resource, parameters: &Payload| self.connector.mistake(resource, parameters);
+        decide(&Stamp { at, seed, seal: &seal, beats: &BTreeMap::new(), listening_since: at, limits, log, mistake })
     }
 
     /// One attempt, as long as a test may take.
