@@ -121,6 +121,24 @@ impl Api {
         text_of(&self.plain("CreateStateMachine", request).await?, "stateMachineArn")
     }
 
+    /// Creates an Express state machine and returns its ARN.
+    pub async fn create_express(&mut self, name: &str, definition: &Value) -> Result<String> {
+        let request = json!({ "name": name, "definition": definition.to_string(), "type": "EXPRESS",
+            "roleArn": "arn:aws:iam::000000000000:role/bench" });
+        text_of(&self.plain("CreateStateMachine", request).await?, "stateMachineArn")
+    }
+
+    /// Runs an Express execution to its end in one call; anything but SUCCEEDED is an error.
+    pub async fn run_sync(&mut self, machine: &str, input: &str) -> Result<()> {
+        let name = format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let request = StartExecution { state_machine_arn: machine, name: &name, input };
+        let body = self.call("AWSStepFunctions.StartSyncExecution", &request).await?;
+        match &*serde_json::from_slice::<Status<'_>>(body)?.status {
+            "SUCCEEDED" => Ok(()),
+            other => bail!("{name} ended {other}: {}", String::from_utf8_lossy(body)),
+        }
+    }
+
     pub async fn create_activity(&mut self, name: &str) -> Result<String> {
         text_of(&self.plain("CreateActivity", json!({ "name": name })).await?, "activityArn")
     }

@@ -110,8 +110,12 @@ enum Work {
     W1,
     /// The same in JSONata
     W1a,
+    /// The same as Express, synchronous
+    W1x,
     /// 10 activity tasks, the worker in the driver
     W1t,
+    /// One Pass state as Express, synchronous, one caller
+    W2,
     /// One Pass state, one caller
     W2s,
     /// Task tokens: latency, and many parked at once
@@ -201,7 +205,9 @@ async fn one(work: Work, cli: &Cli, source: &Source, queue: &Queue, report: &mut
         Work::Floor => floor::floor(&cli.scratch, size, report).await,
         Work::W1 => passes::w1(source, size, report).await,
         Work::W1a => passes::w1a(source, size, report).await,
+        Work::W1x => passes::w1x(source, size, report).await,
         Work::W1t => activities::w1t(source, size, report).await,
+        Work::W2 => passes::w2(source, size, report).await,
         Work::W2s => passes::w2s(source, size, report).await,
         Work::W3 => {
             callbacks::w3_latency(source, size, queue, report).await?;

@@ -46,6 +46,35 @@ async fn passes(source: &Source, size: &Size, state: &Value) -> Result<Spent> {
     Ok(spent)
 }
 
+/// W1x: the same as Express, synchronous; the answer of the one call is the end.
+pub async fn w1x(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let machine = api.create_express("bench-w1x", &chain(W1_STATES, |_| json!({ "Type": "Pass" }))).await?;
+    let work = move |total| {
+        let machine = machine.clone();
+        side_by_side(target.address, size.in_flight, total, async move |api, _| api.run_sync(&machine, "{}").await)
+    };
+    work(WARM.min(size.executions)).await?;
+    let ((), spent) = metered(&target, size.executions * W1_STATES, work(size.executions)).await?;
+    report.got("w1x.rate", size.executions as f64 / spent.seconds);
+    report.spent("W1x", spent);
+    Ok(())
+}
+
+/// W2: one Pass state as Express, synchronous, one caller.
+pub async fn w2(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
+    let target = source.server(&[]).await?;
+    let mut api = crate::api::Api::new(target.address);
+    let machine = api.create_express("bench-w2", &chain(1, |_| json!({ "Type": "Pass" }))).await?;
+    let run = async |api: &mut crate::api::Api, _| api.run_sync(&machine, "{}").await;
+    one_by_one(target.address, WARM.min(size.calls), &run).await?;
+    let mut samples = one_by_one(target.address, size.calls, &run).await?;
+    report.got("w2.p50", percentile(&mut samples, 0.5));
+    report.got("w2.p99", percentile(&mut samples, 0.99));
+    Ok(())
+}
+
 /// W2s: one Pass state, one caller, start and poll.
 pub async fn w2s(source: &Source, size: &Size, report: &mut Report) -> Result<()> {
     let target = source.server(&[]).await?;

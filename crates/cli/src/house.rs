@@ -66,12 +66,14 @@ impl House {
             account: settings.account.clone(),
             region: settings.region.clone(),
             limits: settings.machine_limits(),
+            quotas: settings.quotas(),
             retention: settings.retention()?,
             is_action: aws::is_action,
             ..engine::Settings::default()
         };
         let engine = Engine::open(engine_settings, store, connectors.clone()).await?;
-        let mut server_settings = server::ServerSettings::default();
+        let mut server_settings =
+            server::ServerSettings { throttle: settings.throttle(), ..server::ServerSettings::default() };
         server_settings.max_connections = files::connections(server_settings.max_connections);
         let server = server::Server::new(engine.clone(), server_settings);
         connectors.attach(Arc::new(Home(Arc::downgrade(&server.api()))));

@@ -69,6 +69,10 @@ impl Serve {
             }
             let laptop = if settings.laptop { ", with the laptop services" } else { "" };
             tracing::info!(url = house.url(), data = %data.display(), "ready{laptop}");
+            tracing::info!(
+                "for StartSyncExecution and TestState SDKs put sync- before the host: \
+                 AWS_DISABLE_HOST_PREFIX_INJECTION=true (JavaScript: disableHostPrefix) leaves it away"
+            );
             let ended = tokio::select! {
                 _ = terminate.recv() => Ok(ExitCode::SUCCESS),
                 _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),

@@ -36,6 +36,15 @@
 //! days      = 90                       # how long an execution is kept after its end
 //! megabytes = 10000                    # how large the store may be before the oldest ended ones go
 //!
+//! [quotas]                             # AWS's are 100,000, 100,000, 1,000 and 100
+//! state_machines = 1000
+//! activities = 1000
+//! versions = 1000                      # of one state machine
+//! aliases = 100
+//!
+//! [throttle]                           # calls at once, and a second; more get a ThrottlingException
+//! StartExecution = { bucket = 1300, per_second = 300 }
+//!
 //! [limits]
 //! payload_bytes  = 262144
 //! history_events = 25000
@@ -133,6 +142,10 @@ pub struct File {
     #[serde(default)]
     pub retention: Retention,
     #[serde(default)]
+    pub quotas: Quotas,
+    #[serde(default)]
+    pub throttle: BTreeMap<String, Rate>,
+    #[serde(default)]
     pub limits: Limits,
 }
 
@@ -170,6 +183,24 @@ pub enum Role {
     Profile(String),
     /// This installation's credentials assume the role.
     Assume(bool),
+}
+
+/// How many of a thing there may be.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    pub state_machines: Option<usize>,
+    pub activities: Option<usize>,
+    pub versions: Option<usize>,
+    pub aliases: Option<usize>,
+}
+
+/// How often an operation may be called.
+#[derive(Deserialize, Clone, Copy, Debug)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    pub bucket: f64,
+    pub per_second: f64,
 }
 
 /// AWS's limits, raised or lowered. Absent ones stay as AWS has them.
@@ -299,6 +330,21 @@ impl Settings {
             Role::Assume(assume) => assume.then_some(RoleSource::Assume),
         };
         self.file.roles.iter().filter_map(|(arn, role)| Some((arn.clone(), source(role)?))).collect()
+    }
+
+    pub fn quotas(&self) -> engine::Quotas {
+        let (given, aws) = (&self.file.quotas, engine::Quotas::default());
+        engine::Quotas {
+            state_machines: given.state_machines,
+            activities: given.activities,
+            versions: given.versions.unwrap_or(aws.versions),
+            aliases: given.aliases.unwrap_or(aws.aliases),
+        }
+    }
+
+    pub fn throttle(&self) -> BTreeMap<String, server::Rate> {
+        let rate = |rate: &Rate| server::Rate { bucket: rate.bucket, per_second: rate.per_second };
+        self.file.throttle.iter().map(|(operation, given)| (operation.clone(), rate(given))).collect()
     }
 
     pub fn machine_limits(&self) -> machine::Limits {

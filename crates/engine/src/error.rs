@@ -58,6 +58,10 @@ pub enum Error {
     /// The ARN of a version or alias where a state machine's own is meant.
     #[error("{0} has a version or alias")]
     QualifiedArn(String),
+    #[error("there are {0} state machines already")]
+    StateMachineLimitExceeded(usize),
+    #[error("there are {0} activities already")]
+    ActivityLimitExceeded(usize),
     #[error("no resource {0}")]
     ResourceNotFound(String),
     /// The text is AWS's.

@@ -59,6 +59,11 @@ impl Engine {
             versions: 0,
             published: request.publish.clone(),
         };
+        if let Some(most) = self.settings.quotas.state_machines
+            && self.is_full(ItemKind::Machine, &request.account, &machine.name, most).await?
+        {
+            return Err(Error::StateMachineLimitExceeded(most));
+        }
         let version = request.publish.map(|publish| Version::next(&mut machine, &publish, now, None));
         let mut changes = vec![ItemChange::Put { item: self.machine_item(&machine)?, expect: Expect::Absent }];
         changes.extend(version.as_ref().map(Version::change).transpose()?);
@@ -90,6 +95,13 @@ impl Engine {
             }
         }
         Ok(ChangedMachine { machine, version: version.map(|version| version.arn) })
+    }
+
+    /// Whether an account has so many things of a kind already that one more may not be made.
+    async fn is_full(&self, kind: ItemKind, account: &str, name: &str, most: usize) -> Result<bool> {
+        let scope = scope(account, &self.settings.region);
+        let known = self.store.items(kind, &scope, None, most).await?.items;
+        Ok(known.len() >= most && self.store.item(kind, &scope, name).await?.is_none())
     }
 
     pub async fn update_state_machine(&self, request: UpdateStateMachine) -> Result<ChangedMachine> {
@@ -385,6 +397,11 @@ impl Engine {
         check_name(name)?;
         let region = &self.settings.region;
         let arn = arn(region, account, "activity", name).into();
+        if let Some(most) = self.settings.quotas.activities
+            && self.is_full(ItemKind::Activity, account, name, most).await?
+        {
+            return Err(Error::ActivityLimitExceeded(most));
+        }
         let activity = Activity { arn, name: name.to_owned(), created_at: self.clock.now(), encryption, tags };
         let item = Item {
             kind: ItemKind::Activity,

@@ -66,6 +66,10 @@ impl Default for ExpressSettings {
 /// How many of a thing there may be, as AWS has it.
 #[derive(Clone, Debug)]
 pub struct Quotas {
+    /// Of an account; none: as many as the disk holds.
+    pub state_machines: Option<usize>,
+    /// The same.
+    pub activities: Option<usize>,
     /// Versions of one state machine.
     pub versions: usize,
     /// Aliases of one state machine.
@@ -74,7 +78,7 @@ pub struct Quotas {
 
 impl Default for Quotas {
     fn default() -> Quotas {
-        Quotas { versions: 1_000, aliases: 100 }
+        Quotas { state_machines: None, activities: None, versions: 1_000, aliases: 100 }
     }
 }
 

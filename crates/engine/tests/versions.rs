@@ -130,3 +130,24 @@ async fn the_same_seed_gives_the_same_split() {
     assert_ne!(first, House::split(4, 200, [50, 50]).await);
     assert!(House::split(5, 50, [0, 100]).await.iter().all(|first| !first), "a weight of 0 gets nothing");
 }
+
+#[tokio::test]
+async fn quotas_are_settings() {
+    let quotas = engine::Quotas { state_machines: Some(1), versions: 1, aliases: 1, ..engine::Quotas::default() };
+    let settings = engine::Settings { quotas, ..engine::Settings::default() };
+    let store = Arc::new(MemoryStore::new());
+    let world = Arc::new(common::World::default());
+    let engine = engine::Engine::open(settings, store.clone(), world.clone()).await.unwrap();
+    let house = House { engine, store, world };
+    let machine = house.machine(&pass(json!(1))).await;
+    house.machine(&pass(json!(1))).await;
+    let other = house.engine.create_state_machine(House::new_machine("n", &pass(json!(1)))).await;
+    assert!(matches!(other, Err(Error::StateMachineLimitExceeded(1))), "{other:?}");
+    let first = house.publish(&machine).await;
+    house.update(&machine, &pass(json!(2))).await;
+    let second = house.engine.publish_version(&machine, None, Publish::default()).await;
+    assert!(matches!(second, Err(Error::ServiceQuotaExceeded(_))), "{second:?}");
+    house.alias("a", &[(&first, 100)]).await.unwrap();
+    let second = house.alias("b", &[(&first, 100)]).await;
+    assert!(matches!(second, Err(Error::ServiceQuotaExceeded(_))), "{second:?}");
+}

@@ -145,6 +145,14 @@ impl From<engine::Error> for Exception {
                 "This operation does not support the ARN of a version or an alias: '{arn}'"
             )),
             E::ResourceNotFound(arn) => Exception::resource_not_found(&arn),
+            E::StateMachineLimitExceeded(limit) => Exception::new(
+                "StateMachineLimitExceeded",
+                format!("The maximum number of state machines has been reached: {limit}"),
+            ),
+            E::ActivityLimitExceeded(limit) => Exception::new(
+                "ActivityLimitExceeded",
+                format!("The maximum number of activities has been reached: {limit}"),
+            ),
             E::Conflict(message) => Exception::new("ConflictException", message),
             E::ServiceQuotaExceeded(message) => Exception::new("ServiceQuotaExceededException", message),
             E::Internal(reason) => Exception::internal(reason),

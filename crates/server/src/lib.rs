@@ -27,8 +27,10 @@ mod requests;
 mod shape;
 mod tags;
 mod test_state;
+mod throttle;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,10 +44,12 @@ pub use access::{Access, AccessKey};
 pub use door::{Other, OtherAnswer, OtherStream, StreamedBody};
 #[cfg(feature = "hostile")]
 pub use requests::hostile;
+pub use throttle::Rate;
 
 use crate::door::{Door, RequestIds};
 use crate::listen::Patience;
 use crate::operations::Operations;
+use crate::throttle::Throttle;
 
 /// What the server can be told; every number is a limit with its reason.
 #[derive(Clone)]
@@ -53,6 +57,8 @@ pub struct ServerSettings {
     pub access: Access,
     /// Names by which the server may be called, beside those of loopback and without ports; none: any name is good.
     pub allowed_hosts: Option<Vec<String>>,
+    /// How often operations may be called, by their names; those that are not named, as often as they come.
+    pub throttle: BTreeMap<String, Rate>,
     /// How long GetActivityTask waits for a task. AWS: 60 s.
     pub activity_wait: Duration,
     /// A definition of 1 MiB, each character written as `\u1234`, and the rest of its request.
@@ -72,6 +78,7 @@ impl Default for ServerSettings {
         ServerSettings {
             access: Access::Open,
             allowed_hosts: Some(Vec::new()),
+            throttle: BTreeMap::new(),
             activity_wait: Duration::from_secs(60),
             max_request_bytes: 7 << 20,
             max_connections: 10_000,
@@ -95,7 +102,8 @@ impl Server {
     pub fn new(engine: Engine, settings: ServerSettings) -> Server {
         let (stop, stopping) = watch::channel(false);
         let account = engine.settings().account.clone();
-        let operations = Arc::new(Operations::new(engine, settings.activity_wait, stopping));
+        let operations =
+            Arc::new(Operations::new(engine, Throttle::new(&settings.throttle), settings.activity_wait, stopping));
         Server { operations, settings, account, other: None, stop }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::decode::decode;
 use crate::exception::Exception;
+use crate::throttle::Throttle;
 use crate::{activities, aliases, callbacks, executions, express, machines, map_runs, tags, test_state, versions};
 
 /// Room for an answer without payloads.
@@ -22,6 +23,7 @@ const ANSWER_BYTES: usize = 512;
 /// The operation layer over one engine.
 pub struct Operations {
     engine: Engine,
+    throttle: Throttle,
     /// How long GetActivityTask waits for a task.
     pub(crate) activity_wait: Duration,
     /// Set when the server closes: nobody is to be kept waiting.
@@ -29,8 +31,13 @@ pub struct Operations {
 }
 
 impl Operations {
-    pub fn new(engine: Engine, activity_wait: Duration, stopping: watch::Receiver<bool>) -> Operations {
-        Operations { engine, activity_wait, stopping }
+    pub fn new(
+        engine: Engine,
+        throttle: Throttle,
+        activity_wait: Duration,
+        stopping: watch::Receiver<bool>,
+    ) -> Operations {
+        Operations { engine, throttle, activity_wait, stopping }
     }
 
     /// Ends when the server closes; never where there is no server.
@@ -64,6 +71,7 @@ macro_rules! operations {
         impl Operations {
             /// Carries an operation out; the answer's body.
             pub async fn call(&self, account: &str, operation: &str, body: &[u8]) -> Result<Vec<u8>, Exception> {
+                self.throttle.admit(operation)?;
                 let caller = Caller { operations: self, account };
                 let payload_bytes = self.engine.settings().limits.payload_bytes;
                 match operation {

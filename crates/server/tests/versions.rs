@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{CALLBACK, House, PASS, ROLE, WAIT, plain};
+use common::{CALLBACK, FAIL, House, PASS, ROLE, WAIT, plain};
 use serde_json::{Value, json};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
@@ -259,4 +259,97 @@ async fn keys_of_one_s_own_are_checked_and_shown() {
         let told = house.bad("CreateStateMachine", create("n", wrong)).await;
         assert!(told.starts_with("InvalidEncryptionConfiguration: "), "{told}");
     }
+}
+
+#[tokio::test]
+async fn keys_of_activities_and_of_what_an_execution_took() {
+    let house = House::open().await;
+    let own = json!({"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k", "kmsDataKeyReusePeriodSeconds": 300});
+    let activity =
+        json!({"name": "a", "encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}});
+    let activity = house.good("CreateActivity", activity).await["activityArn"].clone();
+    let described = house.good("DescribeActivity", json!({"activityArn": activity})).await;
+    assert_eq!(described["encryptionConfiguration"], own);
+
+    let sets = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Assign":{"v":1},"Next":"B"},
+        "B":{"Type":"Pass","Parameters":{"w.$":"$v"},"End":true}}}"#;
+    let machine = house.machine("m", sets).await;
+    let update = json!({"stateMachineArn": machine, "encryptionConfiguration": own});
+    let revision = house.good("UpdateStateMachine", update).await["revisionId"].clone();
+    assert!(revision.is_string());
+    let execution = json!({"executionArn": house.start(&machine, "e").await});
+    let taken = house.good("DescribeStateMachineForExecution", execution).await;
+    assert_eq!((&taken["encryptionConfiguration"], &taken["revisionId"]), (&own, &revision));
+    assert_eq!(taken["variableReferences"], json!({"B": ["v"]}));
+    let described = house.good("DescribeStateMachine", json!({"stateMachineArn": machine})).await;
+    assert_eq!(described["variableReferences"], json!({"B": ["v"]}));
+}
+
+#[tokio::test]
+async fn pages_of_aliases() {
+    let house = House::open().await;
+    house.published(PASS).await;
+    for name in ["a", "b", "c"] {
+        let create = json!({"name": name, "routingConfiguration": [route(1, 100)]});
+        house.good("CreateStateMachineAlias", create).await;
+    }
+    let mut names = Vec::new();
+    let mut request = json!({"stateMachineArn": MACHINE, "maxResults": 2});
+    loop {
+        let page = house.good("ListStateMachineAliases", request.clone()).await;
+        let items = page["stateMachineAliases"].as_array().unwrap();
+        names.push(
+            items.iter().map(|item| item["stateMachineAliasArn"].as_str().unwrap().to_owned()).collect::<Vec<_>>(),
+        );
+        match page.get("nextToken") {
+            Some(token) => request["nextToken"] = token.clone(),
+            None => break,
+        }
+    }
+    let arn = |name: &str| format!("{MACHINE}:{name}");
+    assert_eq!(names, [vec![arn("a"), arn("b")], vec![arn("c")]]);
+}
+
+#[tokio::test]
+async fn an_express_execution_that_fails() {
+    let house = House::open().await;
+    let create = json!({"name": "m", "definition": FAIL, "roleArn": ROLE, "type": "EXPRESS"});
+    house.good("CreateStateMachine", create).await;
+    let answer = house.good("StartSyncExecution", json!({"stateMachineArn": MACHINE})).await;
+    let told = (&answer["status"], &answer["error"], &answer["cause"], &answer["outputDetails"]);
+    assert_eq!(told, (&json!("FAILED"), &json!("Bad"), &json!("luck"), &json!({"included": true})));
+    assert_eq!(answer.get("output"), None);
+    let bare = json!({"stateMachineArn": MACHINE, "includedData": "METADATA_ONLY"});
+    assert_eq!(house.good("StartSyncExecution", bare).await.get("cause"), None);
+}
+
+#[tokio::test]
+async fn executions_that_were_not_redriven() {
+    let house = House::open().await;
+    let machine = house.machine("m", WAIT).await;
+    house.start(&machine, "e").await;
+    for (filter, wanted) in [("NOT_REDRIVEN", 1), ("REDRIVEN", 0)] {
+        let list = json!({"stateMachineArn": machine, "redriveFilter": filter});
+        assert_eq!(house.good("ListExecutions", list).await["executions"].as_array().unwrap().len(), wanted);
+    }
+}
+
+#[tokio::test]
+async fn what_a_machine_is_made_with() {
+    let house = House::open().await;
+    let group = json!({"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:000000000000:log-group:g:*"}});
+    let logging = json!({"level": "FATAL", "includeExecutionData": true, "destinations": [group]});
+    let tags = json!([{"key": "a", "value": "1"}]);
+    let create = json!({
+        "name": "m", "definition": PASS, "roleArn": ROLE, "loggingConfiguration": logging, "tags": tags,
+        "publish": true, "versionDescription": "born",
+    });
+    house.good("CreateStateMachine", create).await;
+    let of = |arn: &str| json!({"stateMachineArn": arn});
+    let described = house.good("DescribeStateMachine", of(&version(1))).await;
+    assert_eq!((&described["description"], &described["loggingConfiguration"]), (&json!("born"), &logging));
+    assert_eq!(house.good("ListTagsForResource", json!({"resourceArn": MACHINE})).await["tags"], tags);
+    let role = format!("{ROLE}-other");
+    house.good("UpdateStateMachine", json!({"stateMachineArn": MACHINE, "roleArn": role})).await;
+    assert_eq!(house.good("DescribeStateMachine", of(MACHINE)).await["roleArn"], role);
 }
