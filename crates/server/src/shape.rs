@@ -56,6 +56,7 @@ impl fmt::Debug for Pattern {
 }
 
 const ASCII: Pattern = Pattern { text: r"\p{ASCII}*", matches: str::is_ascii };
+const VISIBLE: Pattern = Pattern { text: "[!-~]+", matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic()) };
 const WORD: Pattern = Pattern { text: r"^(?=.*[a-zA-Z_\-\.])[a-zA-Z0-9_\-\.]+$", matches: is_word };
 
 fn is_word(text: &str) -> bool {
@@ -84,6 +85,11 @@ impl Shape {
     /// Letters, digits, `_`, `-` and `.`, and not digits alone.
     pub const fn word(max: usize) -> Shape {
         Shape::of(Rule::Pattern { min: 1, max, pattern: WORD })
+    }
+
+    /// ASCII without blanks.
+    pub const fn visible(max: usize) -> Shape {
+        Shape::of(Rule::Pattern { min: 1, max, pattern: VISIBLE })
     }
 
     pub const fn items(min: usize, max: usize) -> Shape {
