@@ -1,6 +1,6 @@
 //! RedriveExecution, and whether an execution may be redriven. How one goes on is `machine`'s knowledge.
 
-use machine::{Input, Status, Timestamp, Verdict};
+use machine::{Input, Status, Timestamp, Verdict, has_room_to_redrive};
 
 use crate::api::{ExecutionDescription, MachineStatus};
 use crate::{Engine, Error, Result};
@@ -12,9 +12,6 @@ const REDRIVABLE_MS: i64 = 14 * DAY_MS;
 
 /// How long after its start an execution may live, redrives included.
 const LONGEST_LIFE_MS: i64 = 365 * DAY_MS;
-
-/// Room in the history for the event that tells of the redrive and one that follows.
-const EVENTS: u64 = 2;
 
 impl Engine {
     /// When it was redriven. The client token of the latest redrive again asks for nothing new.
@@ -51,7 +48,7 @@ impl Engine {
         if now - execution.started_at > LONGEST_LIFE_MS {
             return Some("Execution has exceeded the max execution time".into());
         }
-        if execution.events + EVENTS > self.settings.limits.events {
+        if !has_room_to_redrive(execution.events, &self.settings.limits) {
             return Some("Execution history event limit exceeded".into());
         }
         let machine = self.cached_machine(&execution.machine).await;

@@ -27,6 +27,7 @@ pub use limits::Limits;
 pub use log_level::LogLevel;
 pub use probe::Shown;
 pub use record::{Body, EventId, FrameId, Record, Started, TaskId, Timestamp};
+pub use redrive::has_room_to_redrive;
 pub use scene::rfc3339;
 pub use stamp::Stamp;
 pub use turn::{Effect, Input, Report, Turn, Verdict};

@@ -7,6 +7,7 @@
 
 use asl::{Kind, Program};
 
+use crate::Limits;
 use crate::execution::{Execution, Phase, Status};
 use crate::record::{Body, EventId, FrameId};
 use crate::turn::{Verdict, Walk};
@@ -14,12 +15,12 @@ use crate::turn::{Verdict, Walk};
 /// Beside the event that tells of the redrive there must be room for one that follows.
 const ROOM: u64 = 2;
 
-impl Execution {
-    /// Whether its history has room for a redrive.
-    pub fn has_room_to_redrive(&self, most_events: u64) -> bool {
-        self.events + ROOM <= most_events
-    }
+/// Whether a history of so many events has room for a redrive.
+pub fn has_room_to_redrive(events: EventId, limits: &Limits) -> bool {
+    events + ROOM <= limits.events
+}
 
+impl Execution {
     /// The states that are entered anew: who stands in a Fail state has nothing to go on with.
     fn to_enter_again(&self, program: &Program) -> Vec<FrameId> {
         let stands = |frame: &crate::Frame| {
@@ -94,7 +95,7 @@ impl Walk<'_> {
             return Verdict::Done;
         }
         let ended = matches!(execution.status, Status::Failed | Status::TimedOut | Status::Aborted);
-        if !ended || !execution.has_room_to_redrive(self.stamp.limits.events) {
+        if !ended || !has_room_to_redrive(execution.events, self.stamp.limits) {
             return Verdict::TooLate;
         }
         let count = last.map_or(0, |last| last.count) + 1;

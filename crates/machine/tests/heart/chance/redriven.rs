@@ -11,7 +11,7 @@ use crate::world::World;
 /// How many steps an execution may take.
 const STEPS: usize = 30;
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 600;
 
 /// What another time, another chance or a redrive shows in an output.
 const DIFFERS: [&str; 9] =
@@ -26,7 +26,7 @@ fn live(definition: &str, input: &str, interruptions: &mut Dice) -> Option<World
         if world.execution.is_over() {
             return Some(world);
         }
-        if interruptions.one_in(3) {
+        if interruptions.roll(3) > 0 {
             world.turn(vec![Input::Stop { error: None, cause: None }]);
             world.now += interruptions.roll(100_000) as i64;
             world.turn(vec![Input::Redrive { token: None }]);
