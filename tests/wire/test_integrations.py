@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from world import ACCOUNT, PASS, REGION, check_history, output, states, task, unique
+from world import ACCOUNT, PASS, REGION, check_history, output, refusal, states, task, unique
 
 
 @pytest.fixture
@@ -114,10 +114,9 @@ def test_aws_sdk_sfn_is_this_installation(server):
     assert described["cause"].startswith(words), described["cause"]
 
 
-def test_a_service_without_a_model_is_said_to_be_unknown(server):
-    described = server.run(states(Call=task("aws-sdk:s3:listBuckets", {})))
-    assert described["error"] == "States.Runtime"
-    assert "arn:aws:states:::aws-sdk:s3:listBuckets cannot be called by this installation" in described["cause"]
+def test_a_service_that_aws_has_not_is_refused(server):
+    code, message = refusal(server.machine, states(Call=task("aws-sdk:nosuch:listThings", {})))
+    assert code == "InvalidDefinition" and "aws-sdk:nosuch:listThings" in message
 
 
 def test_lambda_invoke_and_function_arns(server):

@@ -220,16 +220,11 @@ def test_activities_are_created_once_and_listed(server):
 
 
 def test_what_is_not_there_yet_says_so(server):
-    """No operation that this version does not have answers 200."""
-    arn = server.machine(PASS)
-    code, message = refusal(server.sfn.publish_state_machine_version, stateMachineArn=arn)
-    assert code not in ("InternalFailure", "500") and message
-    express = {"name": unique("m"), "definition": json.dumps(PASS), "roleArn": ROLE, "type": "EXPRESS"}
-    try:
-        machine = server.sfn.create_state_machine(**express)["stateMachineArn"]
-    except server.sfn.exceptions.ClientError:
-        return
-    assert refusal(server.sfn.start_sync_execution, stateMachineArn=machine)[1]
+    """A Map that this version cannot run fails; it does not run otherwise than it is written."""
+    mode = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    processor = {"ProcessorConfig": mode, "StartAt": "One", "States": {"One": {"Type": "Pass", "End": True}}}
+    described = server.run(states(Each={"Type": "Map", "ItemProcessor": processor}), [1])
+    assert described["error"] == "States.Runtime" and "DISTRIBUTED" in described["cause"]
 
 
 def test_an_unknown_operation_is_refused(server):
