@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-/// A request is many small allocations on one thread that are freed on another: see docs/decisions/0005-the-allocator.md.
+/// A request is many small allocations on one thread that are freed on another: see docs/decisions/0007-the-allocator.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
