@@ -29,11 +29,9 @@ test: setup  ## format, lints, all Rust tests, then real AWS clients against the
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN_TESTS)
-	cargo build --locked -p cli -p soak && target/debug/soak --server $(DEBUG) --rounds 200
-	@if [ -d tests/wire ]; then \
-	  cargo build --locked -p cli && cargo build --locked -p aws --example wire && \
-	  STEPWELL=$(abspath $(DEBUG)) .venv/bin/python -m pytest tests/wire; \
-	fi
+	cargo build --locked --workspace --bins --examples
+	target/debug/soak --server $(DEBUG) --rounds 200
+	STEPWELL=$(abspath $(DEBUG)) .venv/bin/python -m pytest tests/wire
 
 conformance: setup release  ## replay what AWS answered (CONFORMANCE_DIR, default ../shared/conformance)
 	scripts/conformance
