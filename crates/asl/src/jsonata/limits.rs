@@ -88,7 +88,7 @@ const PIECEWISE: [&str; 5] = ["split", "match", "spread", "zip", "partition"];
 const CHARWISE: [&str; 2] = ["pad", "replace"];
 
 /// What a byte of such a text counts.
-const CHARWISE_BYTES: u64 = 2;
+const CHARWISE_BYTES: u64 = 3;
 
 /// What a bare value counts in a copy of all that holds it.
 const COPIED_BYTES: u64 = 64;
