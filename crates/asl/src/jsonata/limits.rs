@@ -84,11 +84,10 @@ const PIECE_BYTES: u64 = 96;
 /// Functions that make each item of their result anew.
 const PIECEWISE: [&str; 5] = ["split", "match", "spread", "zip", "partition"];
 
-/// Functions that make a text character by character, which takes a few times the work of copying it.
-const CHARWISE: [&str; 2] = ["pad", "replace"];
-
-/// What a byte of such a text counts.
-const CHARWISE_BYTES: u64 = 3;
+/// What a byte counts of a text that is made character by character, and of one that is searched for each of them:
+/// as many times the work of copying it. One text of the greatest length can still be made in either way.
+const PADDED_BYTES: u64 = 3;
+const REPLACED_BYTES: u64 = 7;
 
 /// What a bare value counts in a copy of all that holds it.
 const COPIED_BYTES: u64 = 64;
@@ -328,14 +327,15 @@ impl Tracer for Meter {
 
     fn exit(&mut self, node: &Node, outcome: Outcome<'_>) {
         let Outcome::Value(value) = outcome else { return };
-        let item_bytes = match called(node) {
-            Some("append") => APPENDED_BYTES,
-            Some(name) if PIECEWISE.contains(&name) => PIECE_BYTES,
-            _ => ITEM_BYTES,
+        let (item_bytes, byte_bytes) = match called(node) {
+            Some("append") => (APPENDED_BYTES, 1),
+            Some("pad") => (ITEM_BYTES, PADDED_BYTES),
+            Some("replace") => (ITEM_BYTES, REPLACED_BYTES),
+            Some(name) if PIECEWISE.contains(&name) => (PIECE_BYTES, 1),
+            _ => (ITEM_BYTES, 1),
         };
         let size = match value.type_name() {
-            "string" if called(node).is_some_and(|name| CHARWISE.contains(&name)) => text_bytes(value) * CHARWISE_BYTES,
-            "string" => text_bytes(value),
+            "string" => text_bytes(value) * byte_bytes,
             "array" | "object" => CONTAINER_BYTES + items(value) * item_bytes,
             _ => return,
         };
