@@ -22,4 +22,4 @@ pub use parse::{LoadError, load};
 pub use parse_path::{MAX_NESTED_CALLS, ParseError};
 pub use payload::Payload;
 pub use program::*;
-pub use resource::{INTEGRATIONS, Integration};
+pub use resource::{INTEGRATIONS, Integration, header_mistake};

@@ -16,6 +16,35 @@ pub struct Integration {
     pub required: &'static [&'static str],
 }
 
+/// Headers that a call of an API cannot bring, and the beginnings of others. Source: the Developer Guide's page about API
+/// Gateway.
+const OWN_HEADERS: &[&str] = &[
+    "authorization",
+    "connection",
+    "content-md5",
+    "expect",
+    "host",
+    "max-forwards",
+    "proxy-authenticate",
+    "server",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "www-authenticate",
+];
+const OWN_PREFIXES: &[&str] = &["x-amz", "x-forwarded"];
+
+/// What AWS says of the names of an API call's headers; nothing where all may be sent.
+pub fn header_mistake<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let is_own = |name: &String| {
+        OWN_HEADERS.contains(&name.as_str()) || OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let refused: Vec<String> = names.map(str::to_ascii_lowercase).filter(is_own).collect();
+    (!refused.is_empty()).then(|| format!("The 'Headers' field contains unsupported values: [{}]", refused.join(", ")))
+}
+
 const TOKEN: &[Pattern] = &[Pattern::WaitForTaskToken];
 const SYNC: &[Pattern] = &[Pattern::Sync { version: 1 }];
 const SYNC_TOKEN: &[Pattern] = &[Pattern::Sync { version: 1 }, Pattern::WaitForTaskToken];
@@ -143,6 +172,13 @@ impl Resource {
                 .is_some_and(|row| *pattern == Pattern::RequestResponse || row.patterns.contains(pattern)),
         };
         (!known).then(|| self.not_recognized())
+    }
+
+    /// The parameter that AWS adds to those of a job, by which its end is found among the service's events.
+    pub fn signature(&self) -> Option<(&'static str, &'static str)> {
+        let Target::Integration { pattern: Pattern::Sync { .. }, .. } = self.target else { return None };
+        let row = self.integration()?;
+        ((row.service, row.action) == ("ecs", "runTask")).then_some(("StartedBy", "AWS Step Functions"))
     }
 
     /// What AWS says of a resource that it does not have.

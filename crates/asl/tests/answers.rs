@@ -295,6 +295,16 @@ fn resources() {
         call("arn:aws:states:::sqs:sendMessage", r#","Parameters":{"MessageBody.$":"$"}"#),
         "SCHEMA_VALIDATION_FAILED | The field 'QueueUrl' is required but was missing | /States/X/Parameters\n"
     );
+    let headers = |headers: &str| {
+        let parameters = format!(r#","Parameters":{{"ApiEndpoint":"a","Method":"GET","Headers":{headers}}}"#);
+        call("arn:aws:states:::apigateway:invoke", &parameters)
+    };
+    assert_eq!(headers(r#"{"Accept":["a"],"x-mine.$":"$.x"}"#), "");
+    assert_eq!(
+        headers(r#"{"Authorization":["a"],"X-Forwarded-For.$":"$.x","Accept":["a"]}"#),
+        "SCHEMA_VALIDATION_FAILED | The 'Headers' field contains unsupported values: [authorization, x-forwarded-for] | \
+         /States/X/Parameters\n"
+    );
 }
 
 #[test]

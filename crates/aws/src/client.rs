@@ -5,12 +5,14 @@
 //! is the connectors' knowledge.
 
 mod dns;
+mod plain;
 mod retry;
 pub(crate) mod transport;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::{Map, Value};
@@ -22,6 +24,7 @@ use crate::endpoint::{Endpoint, EndpointError, Endpoints, Source};
 use crate::model::{Operation, Service};
 use crate::models;
 
+pub use plain::Plain;
 pub use retry::Retries;
 use transport::Unsent;
 pub use transport::{Connection, Failed, MAX_RESPONSE};
@@ -181,14 +184,8 @@ impl Client {
 
     async fn attempt(&self, call: &Call<'_>, attempts: u32) -> Result<Answer, CallError> {
         let (uri, headers) = self.dress(call).await?;
-        let sent = self.transport.send(&call.request.method, uri, headers, call.request.body.clone());
-        let timeout = call.context.timeout;
-        let response = match tokio::time::timeout(timeout, sent).await {
-            Err(_) => return Err(CallError::Timeout { after: timeout }),
-            Ok(Err(Unsent::TooLarge)) => return Err(CallError::TooLarge),
-            Ok(Err(Unsent::Connection(connection))) => return Err(CallError::Connection(connection)),
-            Ok(Ok(response)) => response,
-        };
+        let HttpRequest { method, body, .. } = call.request;
+        let response = self.exchange(method, uri, headers, body.clone(), call.context.timeout).await?;
         let decoded = codec::decode_response(call.service, call.operation, &response, call.context.dialect);
         let HttpResponse { status, headers, .. } = response;
         let http = Http { status, headers };
@@ -199,6 +196,22 @@ impl Client {
             }
             Err(ResponseError::Service(error)) => Err(CallError::Service { error, http, attempts }),
             Err(ResponseError::Codec(error)) => Err(CallError::Answer(error)),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: &str,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<HttpResponse, CallError> {
+        match tokio::time::timeout(timeout, self.transport.send(method, uri, headers, body)).await {
+            Err(_) => Err(CallError::Timeout { after: timeout }),
+            Ok(Err(Unsent::TooLarge)) => Err(CallError::TooLarge),
+            Ok(Err(Unsent::Connection(connection))) => Err(CallError::Connection(connection)),
+            Ok(Ok(response)) => Ok(response),
         }
     }
 

@@ -55,10 +55,15 @@ impl House {
             endpoints = endpoints.with_laptop(service, &url)?;
         }
         endpoints.check()?;
+        let status_changes = settings.file.events.status_changes;
+        if status_changes == Some(true) {
+            endpoints.resolve("events", &settings.region).map_err(|error| format!("events.status_changes: {error}"))?;
+        }
         let connectors = Arc::new(Connectors::new(ConnectorSettings {
             account: settings.account.clone(),
             roles: settings.roles(),
             mocks: mocks(settings)?,
+            status_changes,
             log_sink: settings.execution_logs.as_deref().map(open_log_sink).transpose()?,
             ..ConnectorSettings::new(endpoints, CredentialChain::new(environment))
         }));

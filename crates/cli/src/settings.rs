@@ -19,6 +19,9 @@
 //! [roles."arn:aws:iam::123456789012:role/orders"]
 //! profile = "orders"                   # calls at AWS for state machines of this role; or: assume = true
 //!
+//! [events]
+//! status_changes = true                # EventBridge is told when an execution starts and ends; the laptop's is anyway
+//!
 //! [images]
 //! "example/resize:1" = "./jobs/resize" # where the laptop's Batch finds an image's programs
 //!
@@ -136,6 +139,8 @@ pub struct File {
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
     #[serde(default)]
+    pub events: Events,
+    #[serde(default)]
     pub images: BTreeMap<String, PathBuf>,
     #[serde(default)]
     pub functions: BTreeMap<String, FunctionTable>,
@@ -147,6 +152,13 @@ pub struct File {
     pub throttle: BTreeMap<String, Rate>,
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// What EventBridge is told.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    pub status_changes: Option<bool>,
 }
 
 /// A function of the laptop's Lambda.

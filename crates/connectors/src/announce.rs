@@ -1,9 +1,11 @@
 //! Tells EventBridge when an execution's status changes, as AWS does: to the default bus, and on a best-effort basis.
 //!
-//! It is told only where an endpoint for `events` is set (or AWS is called); nobody who has none pays for it.
+//! It is told where the settings ask for it, and the laptop's own EventBridge is told always, as AWS's is; nobody else pays
+//! for it.
 
 use std::time::Duration;
 
+use aws::endpoint::Source;
 use engine::api::ExecutionDescription;
 use machine::{Status, rfc3339};
 use serde_json::{Value, json};
@@ -13,6 +15,9 @@ use crate::call::Errand;
 
 const SERVICE: &str = "events";
 
+/// Whether a service has an endpoint is the same in each.
+const ANY_REGION: &str = "us-east-1";
+
 /// AWS leaves input and output out of events that would be larger than this together.
 const MAX_DATA_BYTES: usize = 248 * 1024;
 
@@ -21,7 +26,9 @@ const ATTEMPTS: u32 = 5;
 
 impl Connectors {
     pub(crate) fn announces(&self) -> bool {
-        aws::models().service(SERVICE).is_some_and(|service| self.caller.is_reachable(&service))
+        let endpoint = self.caller.endpoint(SERVICE, ANY_REGION);
+        let is_laptop = endpoint.as_ref().is_ok_and(|endpoint| endpoint.source == Source::Laptop);
+        endpoint.is_ok() && self.status_changes.unwrap_or(is_laptop)
     }
 
     pub(crate) async fn announce(&self, account: &str, region: &str, execution: &ExecutionDescription) {

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use aws::client::{Connection, Http};
+use aws::client::{Connection, Http, Plain};
 use aws::codec::{self, Dialect, HttpResponse};
-use aws::endpoint::Source;
+use aws::endpoint::{Endpoint, EndpointError, Source};
 use aws::{Answer, CallContext, CallError, Client, Endpoints, Service, ServiceError};
 use engine::port::{Api, ApiError};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
@@ -81,11 +81,6 @@ impl Caller {
             && self.endpoints.resolve(&service.name, region).is_ok_and(|endpoint| endpoint.is_aws())
     }
 
-    /// Whether anybody set where the service is, in any region.
-    pub fn is_reachable(&self, service: &Service) -> bool {
-        self.endpoints.resolve(&service.name, "us-east-1").is_ok()
-    }
-
     pub async fn call(&self, errand: Errand<'_>) -> Result<Answer, CallError> {
         let home = self.is_home(errand.service, errand.operation, errand.region);
         let credentials = if home { None } else { self.identity.of(&errand, &self.client, &self.endpoints).await? };
@@ -115,6 +110,30 @@ impl Caller {
                 outcome => return outcome.map(|answer| Answer { attempts: attempt, ..answer }),
             }
         }
+    }
+
+    /// A request that no model describes, once; signed for the errand's service where that is wanted.
+    pub async fn send(
+        &self,
+        request: &Plain,
+        headers: HeaderMap,
+        signed: bool,
+        errand: &Errand<'_>,
+    ) -> Result<HttpResponse, CallError> {
+        // What AWS gives for AWS goes nowhere else.
+        let is_meant = request.endpoint.is_aws() || !self.is_aws(errand.service, errand.region);
+        let credentials = match signed && is_meant {
+            true => self.identity.of(errand, &self.client, &self.endpoints).await?,
+            false => None,
+        };
+        let context = CallContext { credentials, headers, timeout: errand.timeout, ..CallContext::new(errand.region) };
+        let _permit = self.permit(&errand.service.name).await;
+        self.client.send(request, signed.then(|| errand.service.metadata.signing_name()), &context).await
+    }
+
+    /// Where a service is.
+    pub fn endpoint(&self, service: &str, region: &str) -> Result<Endpoint, EndpointError> {
+        self.endpoints.resolve(service, region)
     }
 
     async fn permit(&self, service: &str) -> Option<tokio::sync::OwnedSemaphorePermit> {

@@ -34,28 +34,33 @@ impl Failure {
                 of_service(plan, error, extended)
             }
             CallError::Params(error) => of_parameters(parameters, &field_mistake(error)),
-            CallError::TooLarge => Failure::new(
-                DATA_LIMIT_EXCEEDED,
-                format!(
-                    "The state/task '{}' returned a result with a size exceeding the maximum number of bytes service limit.",
-                    plan.subject
-                ),
-            ),
-            CallError::Role { reason, .. } => Failure::new(TASK_FAILED, reason.clone()),
-            CallError::Answer(error) => client(plan, format!("Unable to unmarshall response ({error})")),
-            other => client(plan, other.to_string()),
+            error => between(&plan.prefix(), &plan.subject, error),
         }
     }
+}
+
+/// Of whatever came between us and the service. `subject` is what AWS calls the task.
+pub(crate) fn between(prefix: &str, subject: &str, error: &CallError) -> Failure {
+    match error {
+        CallError::TooLarge => Failure::new(
+            DATA_LIMIT_EXCEEDED,
+            format!(
+                "The state/task '{subject}' returned a result with a size exceeding the maximum number of bytes service limit."
+            ),
+        ),
+        CallError::Role { reason, .. } => Failure::new(TASK_FAILED, reason.clone()),
+        CallError::Answer(error) => client(prefix, format!("Unable to unmarshall response ({error})")),
+        other => client(prefix, other.to_string()),
+    }
+}
+
+pub(crate) fn client(prefix: &str, cause: String) -> Failure {
+    Failure::new(format!("{prefix}.{CLIENT}"), cause)
 }
 
 /// Parameters with which nothing can be called: a mistake of the definition, which a retry would repeat.
 pub(crate) fn of_parameters(parameters: &str, mistake: &str) -> Failure {
     Failure::new(RUNTIME, format!("The Parameters '{parameters}' could not be used to start the Task: [{mistake}]"))
-}
-
-/// Whatever came between us and the service.
-pub(crate) fn client(plan: &Plan, cause: impl Into<String>) -> Failure {
-    Failure::new(format!("{}.{CLIENT}", plan.prefix()), cause)
 }
 
 fn of_service(plan: &Plan, error: &ServiceError, extended_request_id: Option<&str>) -> Failure {

@@ -14,7 +14,7 @@ use crate::failure::{Failure, TASK_FAILED};
 use crate::plan::Plan;
 use crate::prepare;
 use crate::shape;
-use crate::table::{AWS_PACE, Find, Job, Pace, Question, Repeated};
+use crate::table::{AWS_PACE, Ask, End, Find, Job, Pace, Question, Repeated};
 
 /// A job is asked for again after this share of its age, so that its end is noticed late by as little.
 const SHARE: u32 = 10;
@@ -44,17 +44,18 @@ impl Connectors {
         request: &TaskRequest,
         submitted: &Value,
     ) -> Result<Followed, Unreachable> {
-        let id = job_id(job, submitted)?;
-        let described = match self.question(plan, job.describe, id, None, request).await {
+        let described = match self.question(plan, job.describe, submitted, None, request).await? {
             Ok(answer) => answer.value,
             Err(CallError::Service { error, .. }) if error.exception.as_deref() == Some(job.gone) => {
-                return Ok(failed(error.message.unwrap_or_else(|| format!("{id} does not exist"))));
+                return Ok(failed(
+                    error.message.unwrap_or_else(|| format!("{} does not exist", job_id(job, submitted))),
+                ));
             }
             Err(error) => return Err(Unreachable(format!("{}: {error}", job.describe.operation))),
         };
         let output = plan.service.operation(job.describe.operation).and_then(|operation| operation.output.as_ref());
         let described = match output {
-            Some(output) => shape::version_one(&plan.service, output, described),
+            Some(output) => shape::version_one(plan, output, described),
             None => described,
         };
         let described = match job.among {
@@ -66,7 +67,10 @@ impl Connectors {
         match described {
             Some(Value::Object(described)) => Ok(stands(plan, job, described, pace, now)),
             _ => match submitted_at(submitted).map(|at| since(at, now)) {
-                Some(age) if age > LOST_AFTER => Ok(failed(format!("{} does not know {id} any more", plan.operation))),
+                Some(age) if age > LOST_AFTER => {
+                    let id = job_id(job, submitted);
+                    Ok(failed(format!("{} does not know {id} any more", plan.operation)))
+                }
                 _ => Ok(Followed::Running { ask_again: pace.last }),
             },
         }
@@ -80,12 +84,11 @@ impl Connectors {
         request: &TaskRequest,
         submitted: &Value,
     ) -> Result<(), Unreachable> {
-        let id = job_id(job, submitted)?;
         let reason = Some((job.reason, stopped_by(request)));
-        match self.question(plan, job.cancel, id, reason, request).await {
+        match self.question(plan, job.cancel, submitted, reason, request).await? {
             Ok(_) => Ok(()),
             Err(CallError::Service { error, .. }) if error.status < 500 && error.status != 429 => {
-                tracing::info!(job = id, %error, "a job that is to stop is not stopped");
+                tracing::info!(job = job_id(job, submitted), %error, "a job that is to stop is not stopped");
                 Ok(())
             }
             Err(error) => Err(Unreachable(format!("{}: {error}", job.cancel.operation))),
@@ -169,35 +172,72 @@ impl Connectors {
         &self,
         plan: &Plan,
         question: Question,
-        id: &str,
+        submitted: &Value,
         reason: Option<(&str, String)>,
         request: &TaskRequest,
-    ) -> Result<Answer, CallError> {
-        let id = if question.list { json!([id]) } else { json!(id) };
-        let mut parameters = json!({question.parameter: id});
+    ) -> Result<Result<Answer, CallError>, Unreachable> {
+        let mut parameters = asked(question, submitted)?;
         if let Some((name, reason)) = reason {
-            parameters[name] = Value::from(reason);
+            parameters.insert(name.to_owned(), Value::from(reason));
         }
-        self.look(plan, question.operation, parameters, request).await
+        Ok(self.look(plan, question.operation, Value::Object(parameters), request).await)
     }
+}
+
+/// A state has one job, and follows and stops that one.
+pub(crate) fn count_mistake(plan: &Plan, parameters: &Map<String, Value>) -> Option<String> {
+    let name = plan.row.job.as_ref().filter(|_| matches!(plan.pattern, Pattern::Sync { .. }))?.count?;
+    let several = parameters.get(name).filter(|count| !count.is_null() && **count != 1)?;
+    Some(format!("The value for the field '{name}' must be 1 where the state waits for the job, not {several}"))
 }
 
 fn failed(cause: String) -> Followed {
     Followed::Failed { error: TASK_FAILED.to_owned(), cause: Some(cause) }
 }
 
-fn job_id<'a>(job: &Job, submitted: &'a Value) -> Result<&'a str, Unreachable> {
-    let id = submitted.get(job.id).and_then(Value::as_str);
-    id.ok_or_else(|| Unreachable(format!("the answer to the submission has no {}", job.id)))
+fn job_id<'a>(job: &Job, submitted: &'a Value) -> &'a str {
+    let Some(Ask::One(_, pointer) | Ask::Each(_, pointer)) = job.describe.asks.last() else { return "" };
+    submitted.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The parameters of a question, from what was answered to the submission.
+fn asked(question: Question, submitted: &Value) -> Result<Map<String, Value>, Unreachable> {
+    let found = |pointer: &str| {
+        let value = submitted.pointer(pointer).filter(|value| value.is_string()).cloned();
+        value.ok_or_else(|| Unreachable(format!("the answer to the submission has no {pointer}")))
+    };
+    let parameter = |ask: &Ask| match ask {
+        Ask::One(name, pointer) => Ok(((*name).to_owned(), found(pointer)?)),
+        Ask::Each(name, pointer) => Ok(((*name).to_owned(), json!([found(pointer)?]))),
+    };
+    question.asks.iter().map(parameter).collect()
+}
+
+impl End {
+    /// Whether the job succeeded, once it is over.
+    fn of(&self, described: &Map<String, Value>) -> Option<bool> {
+        let text = |member: &str| described.get(member).and_then(Value::as_str).unwrap_or_default();
+        match self {
+            End::Status { member, succeeded, failed } => {
+                let status = text(member);
+                succeeded.contains(&status).then_some(true).or(failed.contains(&status).then_some(false))
+            }
+            // ECS says of no container here whether it is essential. One without an exit code never ran.
+            End::Containers => (text("LastStatus") == "STOPPED").then(|| {
+                let containers = described.get("Containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                text("StopCode") != "TaskFailedToStart"
+                    && !containers.is_empty()
+                    && containers.iter().all(|container| container["ExitCode"] == 0)
+            }),
+        }
+    }
 }
 
 fn stands(plan: &Plan, job: &Job, mut described: Map<String, Value>, pace: Pace, now: i64) -> Followed {
-    let status = described.get(job.status).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let is = |statuses: &[&str]| statuses.contains(&status.as_str());
-    if !is(job.succeeded) && !is(job.failed) {
+    let Some(succeeded) = job.end.of(&described) else {
         let age = described.get(job.since).and_then(Value::as_i64).map_or(Duration::ZERO, |at| since(at, now));
         return Followed::Running { ask_again: (age / SHARE).clamp(pace.first, pace.last) };
-    }
+    };
     if plan.pattern == (Pattern::Sync { version: 2 }) {
         for name in job.texts {
             if let Some(Value::String(text)) = described.get(*name) {
@@ -206,7 +246,7 @@ fn stands(plan: &Plan, job: &Job, mut described: Map<String, Value>, pace: Pace,
             }
         }
     }
-    if is(job.succeeded) {
+    if succeeded {
         return Followed::Succeeded(Value::Object(described).into());
     }
     described.retain(|name, _| !job.failed_without.contains(&name.as_str()));

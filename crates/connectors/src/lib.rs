@@ -18,6 +18,8 @@
 //! | `dynamodb:getItem` | 3 times in all | read again |
 //! | `dynamodb:putItem`, `updateItem`, `deleteItem` | 3 times in all, where the first did nothing | done again |
 //! | `events:putEvents` | 3 times in all, where the first did nothing | put again: each event twice |
+//! | `ecs:runTask` | 3 times in all; the task's key is the client token | run again, harmlessly |
+//! | `apigateway:invoke` | never | called again |
 //! | `aws-sdk:*`, reading or with a client token (the task's key is the token) | 3 times in all | called again, harmlessly |
 //! | `aws-sdk:*`, others | 3 times in all, where the first did nothing | called again |
 //!
@@ -34,6 +36,7 @@
 //! |---|---|---|---|---|
 //! | `batch:submitJob` | DescribeJobs | `SUCCEEDED`, `FAILED` | TerminateJob | a tenth of its age, 250 ms to 10 s; at AWS 2 s to 60 s |
 //! | `states:startExecution` | DescribeExecution | `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `ABORTED` | StopExecution | a tenth of its age, 50 ms to 5 s |
+//! | `ecs:runTask` | DescribeTasks | `STOPPED`: succeeded if each container ended with zero | StopTask | a tenth of its age, 250 ms to 10 s; at AWS 2 s to 60 s |
 //!
 //! A failed job is `States.TaskFailed`, and its description is the cause.
 //!
@@ -46,6 +49,7 @@ mod announce;
 mod answer_check;
 mod call;
 mod failure;
+mod gateway;
 mod identity;
 mod job;
 mod logs;
@@ -61,7 +65,7 @@ use std::sync::{Arc, Mutex};
 
 use asl::{Pattern, Payload, Resource};
 use async_trait::async_trait;
-use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints};
+use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints, Service};
 use engine::api::ExecutionDescription;
 use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, MockedTask, Played, TaskRequest, Unreachable};
 use engine::test_state::FieldValidation;
@@ -109,6 +113,8 @@ pub struct ConnectorSettings {
     pub after_crash: BTreeMap<String, AfterCrash>,
     /// Where log events of executions go beside CloudWatch Logs.
     pub log_sink: Option<LogSink>,
+    /// Whether EventBridge is told of each change of an execution's status; where nobody chose, the laptop's is.
+    pub status_changes: Option<bool>,
 }
 
 impl ConnectorSettings {
@@ -122,6 +128,7 @@ impl ConnectorSettings {
             in_flight: IN_FLIGHT,
             after_crash: BTreeMap::new(),
             log_sink: None,
+            status_changes: None,
         }
     }
 }
@@ -132,6 +139,7 @@ pub struct Connectors {
     mocks: Option<Mocks>,
     after_crash: BTreeMap<String, AfterCrash>,
     log_sink: Option<Arc<Mutex<LogSink>>>,
+    status_changes: Option<bool>,
     streams: Streams,
 }
 
@@ -148,6 +156,7 @@ impl Connectors {
             mocks: settings.mocks,
             after_crash: settings.after_crash,
             log_sink,
+            status_changes: settings.status_changes,
             streams: Streams::default(),
         }
     }
@@ -165,14 +174,21 @@ impl Connectors {
             if let Some(found) = self.find(plan, request, &parameters).await.map_err(missed)? {
                 return shape::result(plan, found);
             }
-            if self.after_crash(request) == AfterCrash::Fail && !is_harmless(plan, &parameters) {
-                let cause =
-                    "The process ended between sending this call and hearing its answer; it may have had its effect.";
-                return Err(Failure::new(TASK_FAILED, cause));
+            if !is_harmless(plan, &parameters) {
+                self.may_resend(request)?;
             }
         }
         let answer = self.submit(plan, request, parameters).await.map_err(missed)?;
         shape::result(plan, answer)
+    }
+
+    /// Whether a call that may have had its effect is made again.
+    fn may_resend(&self, request: &TaskRequest) -> Result<(), Failure> {
+        if self.after_crash(request) == AfterCrash::Resend {
+            return Ok(());
+        }
+        let cause = "The process ended between sending this call and hearing its answer; it may have had its effect.";
+        Err(Failure::new(TASK_FAILED, cause))
     }
 
     fn after_crash(&self, request: &TaskRequest) -> AfterCrash {
@@ -198,8 +214,9 @@ impl Connectors {
             attempts: row.attempts,
             timeout: table::timeout(row, &plan.service.name, &plan.operation),
             harmless,
+            region: region(request, plan),
             to_queue_url: row.to_queue_url,
-            ..errand(plan, request, Value::Object(parameters))
+            ..errand(&plan.service, request, Value::Object(parameters))
         };
         self.caller.call(errand).await
     }
@@ -212,7 +229,7 @@ impl Connectors {
         parameters: Value,
         request: &TaskRequest,
     ) -> Result<Called, CallError> {
-        self.caller.call(Errand { operation, ..errand(plan, request, parameters) }).await
+        self.caller.call(Errand { operation, ..errand(&plan.service, request, parameters) }).await
     }
 
     /// What the submission of a job was answered, heard or found.
@@ -227,15 +244,15 @@ impl Connectors {
 }
 
 /// What every call for a task has in common.
-fn errand<'a>(plan: &'a Plan, request: &'a TaskRequest, parameters: Value) -> Errand<'a> {
+fn errand<'a>(service: &'a Service, request: &'a TaskRequest, parameters: Value) -> Errand<'a> {
     Errand {
-        service: &plan.service,
+        service,
         operation: "",
         parameters,
         account: account(request),
         role: &request.role,
         task_role: task_role(request),
-        region: region(request, plan),
+        region: &request.region,
         idempotency_key: &request.idempotency_key,
         attempts: 1,
         timeout: aws::client::DEFAULT_TIMEOUT,
@@ -258,6 +275,10 @@ fn task_role(request: &TaskRequest) -> Option<&str> {
 fn region<'a>(request: &'a TaskRequest, plan: &Plan) -> &'a str {
     let of_function = (plan.row.result == Shape::Payload).then(|| request.resource.text.split(':').nth(3)).flatten();
     of_function.filter(|region| !region.is_empty()).unwrap_or(&request.region)
+}
+
+fn joined(mistakes: Vec<String>) -> Option<String> {
+    (!mistakes.is_empty()).then(|| mistakes.join(", "))
 }
 
 /// Actions that change nothing.
@@ -283,14 +304,19 @@ fn is_harmless(plan: &Plan, parameters: &Map<String, Value>) -> bool {
 #[async_trait]
 impl Connector for Connectors {
     fn mistake(&self, resource: &Resource, parameters: &Payload) -> Option<String> {
-        let plan = Plan::of(resource).ok().filter(|plan| plan.row.result != Shape::Payload)?;
+        let plan = Plan::of(resource).ok().filter(|plan| plan.row.result != Shape::Payload);
+        let is_gateway = gateway::pattern(resource).is_some();
+        if plan.is_none() && !is_gateway {
+            return None;
+        }
         let Value::Object(parameters) = parameters.value() else {
             return Some(prepare::NO_OBJECT.to_owned());
         };
+        let Some(plan) = plan else { return joined(gateway::mistakes(parameters)) };
         let texts: Vec<&str> = plan.row.prepare.iter().filter_map(|step| step.text()).collect();
         let mistakes = aws::codec::mistakes(&plan.service, plan.operation(), parameters, &texts);
-        let told: Vec<String> = mistakes.iter().map(failure::field_mistake).collect();
-        (!told.is_empty()).then(|| told.join(", "))
+        let mistakes = mistakes.iter().map(failure::field_mistake);
+        joined(mistakes.chain(job::count_mistake(&plan, parameters)).collect())
     }
 
     fn has_test_case(&self, machine: &str, case: &str) -> Result<(), String> {
@@ -328,14 +354,19 @@ impl Connector for Connectors {
 
     async fn start(&self, request: TaskRequest) -> Answer {
         let failed = |Failure { error, cause }, stage| Answer::Failed { error, cause, stage };
-        let plan = match Plan::of(&request.resource) {
-            Ok(plan) => plan,
-            Err(failure) => return failed(failure, Stage::Run),
+        let (pattern, carried_out) = match gateway::pattern(&request.resource) {
+            Some(pattern) => (pattern, self.invoke(&request).await),
+            None => match Plan::of(&request.resource) {
+                Ok(plan) => (plan.pattern, self.carry_out(&plan, &request).await),
+                Err(failure) => return failed(failure, Stage::Run),
+            },
         };
-        match self.carry_out(&plan, &request).await {
-            Ok(result) if plan.pattern == Pattern::RequestResponse => Answer::Succeeded(result.into()),
-            Ok(result) => Answer::Submitted(result.into()),
-            Err(failure) => failed(failure, plan.stage()),
+        // What history calls a failure: of the submission, where the task would go on after it.
+        match (carried_out, pattern) {
+            (Ok(result), Pattern::RequestResponse) => Answer::Succeeded(result.into()),
+            (Err(failure), Pattern::RequestResponse) => failed(failure, Stage::Run),
+            (Ok(result), _) => Answer::Submitted(result.into()),
+            (Err(failure), _) => failed(failure, Stage::Submit),
         }
     }
 

@@ -64,7 +64,7 @@ impl Connectors {
 
     async fn put_events(&self, batch: &LogBatch) -> Result<(), Unreachable> {
         let Some(service) = aws::models().service(SERVICE) else { return Ok(()) };
-        if !self.caller.is_reachable(&service) {
+        if self.caller.endpoint(&service.name, &batch.region).is_err() {
             return Ok(());
         }
         let Some(group) = group_name(&batch.group) else { return Ok(()) };

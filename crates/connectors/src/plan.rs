@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use asl::{Pattern, Resource, Target};
 use aws::{Operation, Service};
-use machine::record::Stage;
 
 use crate::failure::{Failure, RUNTIME};
 use crate::names;
@@ -56,11 +55,6 @@ impl Plan {
 
     pub fn operation(&self) -> &Operation {
         self.service.operation(&self.operation).expect("a plan is made of operations that are there")
-    }
-
-    /// What history calls a failure: of the submission, where the task would go on after it.
-    pub fn stage(&self) -> Stage {
-        if self.pattern == Pattern::RequestResponse { Stage::Run } else { Stage::Submit }
     }
 
     /// The first part of the names of its errors.

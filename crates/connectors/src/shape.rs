@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
+use asl::Pattern;
+use aws::Answer;
 use aws::client::Http;
 use aws::model::{Kind, Ref};
-use aws::{Answer, Operation, Service};
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
@@ -20,23 +21,33 @@ const FAILED_ENTRY: &str = "EventBridge.FailedEntry";
 /// Where AWS has no name for an error of a function.
 const UNKNOWN: &str = "Lambda.Unknown";
 
+/// Where AWS has no name for why a task of ECS was not started.
+const NOT_STARTED: &str = "AmazonECS.Unknown";
+
 /// The result of a call, or the failure that its answer tells.
 pub(crate) fn result(plan: &Plan, answer: Answer) -> Result<Value, Failure> {
+    let value = &answer.value;
     match plan.row.result {
         Shape::Plain => Ok(answer.value),
-        Shape::WithMetadata => Ok(with_metadata(&plan.service, plan.operation(), answer)),
-        Shape::Entries => match answer.value.get("FailedEntryCount").and_then(Value::as_u64) {
-            None | Some(0) => Ok(with_metadata(&plan.service, plan.operation(), answer)),
-            Some(_) => {
-                let mut told = answer.value;
-                if let Value::Object(told) = &mut told {
-                    told.sort_keys();
-                }
-                Err(Failure::new(FAILED_ENTRY, told.to_string()))
+        Shape::WithMetadata => Ok(with_metadata(plan, answer)),
+        Shape::Entries if value["FailedEntryCount"].as_u64().is_some_and(|failed| failed > 0) => {
+            let mut told = answer.value;
+            if let Value::Object(told) = &mut told {
+                told.sort_keys();
             }
-        },
+            Err(Failure::new(FAILED_ENTRY, told.to_string()))
+        }
+        Shape::Tasks if plan.pattern != Pattern::RequestResponse && !are_started(value) => {
+            Err(Failure::new(NOT_STARTED, with_metadata(plan, answer).to_string()))
+        }
+        Shape::Entries | Shape::Tasks => Ok(with_metadata(plan, answer)),
         Shape::Invocation | Shape::Payload => invocation(plan, answer),
     }
+}
+
+fn are_started(tasks: &Value) -> bool {
+    let is_empty = |name: &str| tasks[name].as_array().is_none_or(Vec::is_empty);
+    is_empty("Failures") && !is_empty("Tasks")
 }
 
 fn invocation(plan: &Plan, mut answer: Answer) -> Result<Value, Failure> {
@@ -53,7 +64,7 @@ fn invocation(plan: &Plan, mut answer: Answer) -> Result<Value, Failure> {
         return Ok(payload);
     }
     answer.value["Payload"] = payload;
-    Ok(with_metadata(&plan.service, plan.operation(), answer))
+    Ok(with_metadata(plan, answer))
 }
 
 /// The function's own error; its whole payload is the cause.
@@ -70,10 +81,10 @@ fn of_function(payload: String) -> Failure {
     }
 }
 
-fn with_metadata(service: &Service, operation: &Operation, answer: Answer) -> Value {
+fn with_metadata(plan: &Plan, answer: Answer) -> Value {
     let Answer { value, http, request_id, .. } = answer;
-    let mut value = match &operation.output {
-        Some(output) => version_one(service, output, value),
+    let mut value = match &plan.operation().output {
+        Some(output) => version_one(plan, output, value),
         None => value,
     };
     if let Value::Object(members) = &mut value {
@@ -96,26 +107,28 @@ fn http_metadata(http: &Http) -> Value {
 }
 
 /// An answer as version 1 shows it: members of structures sorted, times in milliseconds; the user's own maps stay.
-pub(crate) fn version_one(service: &Service, reference: &Ref, value: Value) -> Value {
-    match (&service.shape(reference.shape).kind, value) {
-        (Kind::Structure(structure), Value::Object(members)) => {
-            let shaped = members.into_iter().map(|(name, value)| {
-                let member = structure.members.iter().find(|member| member.pascal == name);
-                let value = match member {
-                    Some(member) => version_one(service, &member.target, value),
-                    None => value,
+pub(crate) fn version_one(plan: &Plan, reference: &Ref, value: Value) -> Value {
+    match (&plan.service.shape(reference.shape).kind, value) {
+        (Kind::Structure(structure), Value::Object(mut members)) => {
+            let mut shown = Map::new();
+            for member in &structure.members {
+                match members.remove(&member.pascal) {
+                    Some(value) => shown.insert(member.pascal.clone(), version_one(plan, &member.target, value)),
+                    None if plan.row.lists.contains(&member.pascal.as_str()) => {
+                        shown.insert(member.pascal.clone(), json!([]))
+                    }
+                    None => None,
                 };
-                (name, value)
-            });
-            let mut members: Map<String, Value> = shaped.collect();
-            members.sort_keys();
-            Value::Object(members)
+            }
+            shown.extend(members);
+            shown.sort_keys();
+            Value::Object(shown)
         }
         (Kind::List { element, .. }, Value::Array(items)) => {
-            items.into_iter().map(|item| version_one(service, element, item)).collect()
+            items.into_iter().map(|item| version_one(plan, element, item)).collect()
         }
         (Kind::Map { value: shape, .. }, Value::Object(entries)) => {
-            entries.into_iter().map(|(name, value)| (name, version_one(service, shape, value))).collect()
+            entries.into_iter().map(|(name, value)| (name, version_one(plan, shape, value))).collect()
         }
         (Kind::Timestamp(_), Value::String(text)) => match text.parse::<jiff::Timestamp>() {
             Ok(time) => Value::from(time.as_millisecond()),

@@ -1,7 +1,8 @@
 //! The integrations, one row each: what is called, how its parameters are prepared, how its answer is shaped, how its
 //! errors are named, and what happens when nobody knows whether a call was made.
 //!
-//! A new optimised integration is a new row here. Which patterns an integration allows is `asl`'s knowledge
+//! A new optimised integration is a new row here; `apigateway:invoke` alone, which no model describes, has a file of its own
+//! (`gateway.rs`). Which patterns an integration allows is `asl`'s knowledge
 //! ([`asl::INTEGRATIONS`]), because a definition that uses another one is refused at creation.
 
 use std::time::Duration;
@@ -16,6 +17,8 @@ pub(crate) struct Row {
     pub voice: Voice,
     pub prepare: &'static [Prepare],
     pub result: Shape,
+    /// Lists that are shown as empty ones where an answer leaves them out, as recorded.
+    pub lists: &'static [&'static str],
     pub repeated: Repeated,
     /// How often a call is sent before the task fails, the first time included.
     pub attempts: u32,
@@ -75,6 +78,8 @@ pub(crate) enum Shape {
     WithMetadata,
     /// The same of events that were put: one that the bus did not take fails the task.
     Entries,
+    /// The same of tasks that were started: where the state waits for them, one that was not started fails it.
+    Tasks,
     /// The same of a function's invocation: the payload is JSON, and a function's error is the task's.
     Invocation,
     /// The payload of an invocation alone.
@@ -105,14 +110,12 @@ pub(crate) enum Find {
 
 /// A job that `.sync` follows.
 pub(crate) struct Job {
-    /// The member of the submission's answer that names it.
-    pub id: &'static str,
+    /// The parameter that says how many there are to be, where that may be more than the one that is followed.
+    pub count: Option<&'static str>,
     pub describe: Question,
     /// The member of the description that holds the jobs; `None` where the description is the job.
     pub among: Option<&'static str>,
-    pub status: &'static str,
-    pub succeeded: &'static [&'static str],
-    pub failed: &'static [&'static str],
+    pub end: End,
     /// When it began, for the pace at which it is asked for.
     pub since: &'static str,
     /// JSON texts that `.sync:2` gives as JSON.
@@ -127,13 +130,27 @@ pub(crate) struct Job {
     pub pace: Pace,
 }
 
-/// An operation that is asked with a job's id.
+/// How a description tells that a job is over.
+pub(crate) enum End {
+    /// By its status.
+    Status { member: &'static str, succeeded: &'static [&'static str], failed: &'static [&'static str] },
+    /// By its containers, once it has stopped: it succeeded if each ended with zero.
+    Containers,
+}
+
+/// An operation that is asked of a job.
 #[derive(Clone, Copy)]
 pub(crate) struct Question {
     pub operation: &'static str,
-    pub parameter: &'static str,
-    /// The parameter is a list.
-    pub list: bool,
+    pub asks: &'static [Ask],
+}
+
+/// A parameter, and the JSON pointer to its value in the answer to the submission. The last one names the job.
+#[derive(Clone, Copy)]
+pub(crate) enum Ask {
+    One(&'static str, &'static str),
+    /// A list with this one.
+    Each(&'static str, &'static str),
 }
 
 /// How often a job is asked for: after a share of the time it has been running, within bounds.
@@ -159,14 +176,14 @@ const ATTEMPTS: u32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A function may run for 15 minutes.
-const INVOCATION: Duration = Duration::from_secs(15 * 60 + 10);
+const LONGEST_INVOCATION: Duration = Duration::from_secs(15 * 60 + 10);
 
 /// Operations whose answer is the end of somebody's work, however they are called.
 const LONG: &[(&str, &str)] = &[("lambda", "Invoke")];
 
 /// How long a call may take.
 pub(crate) fn timeout(row: &Row, service: &str, operation: &str) -> Duration {
-    if LONG.contains(&(service, operation)) { INVOCATION } else { row.timeout }
+    if LONG.contains(&(service, operation)) { LONGEST_INVOCATION } else { row.timeout }
 }
 
 pub(crate) const ROWS: &[Row] = &[
@@ -176,79 +193,55 @@ pub(crate) const ROWS: &[Row] = &[
         api: "batch",
         voice: Voice::One { prefix: "Batch", service: "AWSBatch", base: "AWSBatchException" },
         prepare: &[Prepare::MarkContainer],
-        result: Shape::WithMetadata,
         repeated: Repeated::Found(Find::MarkedJob),
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
         job: Some(Job {
-            id: "JobId",
-            describe: Question { operation: "DescribeJobs", parameter: "Jobs", list: true },
+            count: None,
+            describe: Question { operation: "DescribeJobs", asks: &[Ask::Each("Jobs", "/JobId")] },
             among: Some("Jobs"),
-            status: "Status",
-            succeeded: &["SUCCEEDED"],
-            failed: &["FAILED"],
+            end: End::Status { member: "Status", succeeded: &["SUCCEEDED"], failed: &["FAILED"] },
             since: "CreatedAt",
             texts: &[],
             // Batch does not say; it describes nothing.
             gone: "",
             failed_without: &[],
-            cancel: Question { operation: "TerminateJob", parameter: "JobId", list: false },
+            cancel: Question { operation: "TerminateJob", asks: &[Ask::One("JobId", "/JobId")] },
             reason: "Reason",
             pace: LOCAL_PACE,
         }),
+        ..OPTIMISED
     },
+    item("deleteItem"),
+    item("getItem"),
+    item("putItem"),
+    item("updateItem"),
     Row {
-        service: "dynamodb",
-        action: "deleteItem",
-        api: "dynamodb",
-        voice: DYNAMODB,
-        prepare: &[],
-        result: Shape::WithMetadata,
-        repeated: Repeated::ByOperation,
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
-    },
-    Row {
-        service: "dynamodb",
-        action: "getItem",
-        api: "dynamodb",
-        voice: DYNAMODB,
-        prepare: &[],
-        result: Shape::WithMetadata,
-        repeated: Repeated::ByOperation,
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
-    },
-    Row {
-        service: "dynamodb",
-        action: "putItem",
-        api: "dynamodb",
-        voice: DYNAMODB,
-        prepare: &[],
-        result: Shape::WithMetadata,
-        repeated: Repeated::ByOperation,
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
-    },
-    Row {
-        service: "dynamodb",
-        action: "updateItem",
-        api: "dynamodb",
-        voice: DYNAMODB,
-        prepare: &[],
-        result: Shape::WithMetadata,
-        repeated: Repeated::ByOperation,
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
+        service: "ecs",
+        action: "runTask",
+        api: "ecs",
+        voice: Voice::One { prefix: "ECS", service: "AmazonECS", base: "AmazonECSException" },
+        result: Shape::Tasks,
+        lists: TASK_LISTS,
+        job: Some(Job {
+            count: Some("Count"),
+            describe: Question {
+                operation: "DescribeTasks",
+                asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::Each("Tasks", "/Tasks/0/TaskArn")],
+            },
+            among: Some("Tasks"),
+            end: End::Containers,
+            since: "CreatedAt",
+            texts: &[],
+            // ECS tells of it among the failures of its answer.
+            gone: "",
+            failed_without: &[],
+            cancel: Question {
+                operation: "StopTask",
+                asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::One("Task", "/Tasks/0/TaskArn")],
+            },
+            reason: "Reason",
+            pace: LOCAL_PACE,
+        }),
+        ..OPTIMISED
     },
     Row {
         service: "events",
@@ -262,49 +255,25 @@ pub(crate) const ROWS: &[Row] = &[
         prepare: &[Prepare::Origin("Entries")],
         result: Shape::Entries,
         repeated: Repeated::Twice,
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
+        ..OPTIMISED
     },
-    Row {
-        service: "lambda",
-        action: "invoke",
-        api: "lambda",
-        voice: LAMBDA,
-        prepare: &[],
-        result: Shape::Invocation,
-        repeated: Repeated::Twice,
-        attempts: 1,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
-    },
+    Row { service: "lambda", action: "invoke", ..INVOCATION },
     Row {
         service: "sns",
         action: "publish",
         api: "sns",
         voice: Voice::One { prefix: "SNS", service: "AmazonSNS", base: "AmazonSNSException" },
-        prepare: &[],
-        result: Shape::WithMetadata,
         repeated: Repeated::Fifo("TopicArn"),
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
-        job: None,
+        ..OPTIMISED
     },
     Row {
         service: "sqs",
         action: "sendMessage",
         api: "sqs",
         voice: Voice::One { prefix: "SQS", service: "AmazonSQS", base: "AmazonSQSException" },
-        prepare: &[],
-        result: Shape::WithMetadata,
         repeated: Repeated::Fifo("QueueUrl"),
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
         to_queue_url: true,
-        job: None,
+        ..OPTIMISED
     },
     Row {
         service: "states",
@@ -312,53 +281,38 @@ pub(crate) const ROWS: &[Row] = &[
         api: "sfn",
         voice: Voice::One { prefix: "StepFunctions", service: "AWSStepFunctions", base: "AWSStepFunctionsException" },
         prepare: &[Prepare::Text("Input"), Prepare::Key("Name")],
-        result: Shape::WithMetadata,
         repeated: Repeated::Found(Find::ExecutionByName),
-        attempts: ATTEMPTS,
-        timeout: TIMEOUT,
-        to_queue_url: false,
         job: Some(Job {
-            id: "ExecutionArn",
-            describe: Question { operation: "DescribeExecution", parameter: "ExecutionArn", list: false },
+            count: None,
+            describe: Question { operation: "DescribeExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
             among: None,
-            status: "Status",
-            succeeded: &["SUCCEEDED"],
-            failed: &["FAILED", "TIMED_OUT", "ABORTED"],
+            end: End::Status {
+                member: "Status",
+                succeeded: &["SUCCEEDED"],
+                failed: &["FAILED", "TIMED_OUT", "ABORTED"],
+            },
             since: "StartDate",
             texts: &["Input", "Output"],
             gone: "ExecutionDoesNotExist",
             // Recorded answers of failed children have none of these; those of succeeded ones have them all.
             failed_without: &["OutputDetails", "RedriveCount", "RedriveStatus", "RedriveStatusReason"],
-            cancel: Question { operation: "StopExecution", parameter: "ExecutionArn", list: false },
+            cancel: Question { operation: "StopExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
             reason: "Cause",
             pace: CHILD_PACE,
         }),
+        ..OPTIMISED
     },
 ];
 
-/// A Task whose Resource is a function's ARN: its input is the payload, and so is its result.
-pub(crate) const FUNCTION: Row = Row {
+/// What optimised integrations have in common.
+const OPTIMISED: Row = Row {
     service: "",
-    action: "invoke",
-    api: "lambda",
-    voice: LAMBDA,
-    prepare: &[],
-    result: Shape::Payload,
-    repeated: Repeated::Twice,
-    attempts: 1,
-    timeout: TIMEOUT,
-    to_queue_url: false,
-    job: None,
-};
-
-/// `aws-sdk:<service>:<action>`, for every service that has a model.
-pub(crate) const SDK: Row = Row {
-    service: "aws-sdk:",
     action: "",
     api: "",
     voice: Voice::Two,
     prepare: &[],
-    result: Shape::Plain,
+    result: Shape::WithMetadata,
+    lists: &[],
     repeated: Repeated::ByOperation,
     attempts: ATTEMPTS,
     timeout: TIMEOUT,
@@ -366,9 +320,50 @@ pub(crate) const SDK: Row = Row {
     job: None,
 };
 
-const DYNAMODB: Voice = Voice::One { prefix: "DynamoDB", service: "AmazonDynamoDBv2", base: "AmazonDynamoDBException" };
+/// What the SDK's answers of RunTask and DescribeTasks have always.
+const TASK_LISTS: &[&str] = &[
+    "Attachments",
+    "Attributes",
+    "Command",
+    "ContainerOverrides",
+    "Containers",
+    "Details",
+    "Environment",
+    "EnvironmentFiles",
+    "Failures",
+    "GpuIds",
+    "InferenceAcceleratorOverrides",
+    "InferenceAccelerators",
+    "ManagedAgents",
+    "NetworkBindings",
+    "NetworkInterfaces",
+    "ResourceRequirements",
+    "Tags",
+    "Tasks",
+];
 
-const LAMBDA: Voice = Voice::One { prefix: "Lambda", service: "AWSLambda", base: "AWSLambdaException" };
+/// The four of DynamoDB.
+const fn item(action: &'static str) -> Row {
+    let voice = Voice::One { prefix: "DynamoDB", service: "AmazonDynamoDBv2", base: "AmazonDynamoDBException" };
+    Row { service: "dynamodb", action, api: "dynamodb", voice, ..OPTIMISED }
+}
+
+/// A function's invocation: nobody but its author knows whether it may be made twice.
+const INVOCATION: Row = Row {
+    action: "invoke",
+    api: "lambda",
+    voice: Voice::One { prefix: "Lambda", service: "AWSLambda", base: "AWSLambdaException" },
+    result: Shape::Invocation,
+    repeated: Repeated::Twice,
+    attempts: 1,
+    ..OPTIMISED
+};
+
+/// A Task whose Resource is a function's ARN: its input is the payload, and so is its result.
+pub(crate) const FUNCTION: Row = Row { result: Shape::Payload, ..INVOCATION };
+
+/// `aws-sdk:<service>:<action>`, for every service that has a model.
+pub(crate) const SDK: Row = Row { service: "aws-sdk:", result: Shape::Plain, ..OPTIMISED };
 
 /// The optimised integration of this name.
 pub(crate) fn find(service: &str, action: &str) -> Option<&'static Row> {
@@ -402,7 +397,9 @@ mod tests {
             }
             if let Some(job) = &row.job {
                 for question in [job.describe, job.cancel] {
-                    assert!(members(question.operation).contains(&question.parameter.to_owned()));
+                    for Ask::One(parameter, _) | Ask::Each(parameter, _) in question.asks {
+                        assert!(members(question.operation).contains(&(*parameter).to_owned()), "{parameter}");
+                    }
                 }
                 assert!(members(job.cancel.operation).contains(&job.reason.to_owned()));
             }

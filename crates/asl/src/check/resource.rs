@@ -7,6 +7,7 @@ use super::trail::Trail;
 use crate::diagnostic::code;
 use crate::parse::tree::Node;
 use crate::program::{Pattern, QueryLanguage, Resource, Target};
+use crate::resource::header_mistake;
 
 impl Checker<'_> {
     pub fn resource(&mut self, node: &Node, trail: &Trail<'_>) {
@@ -81,6 +82,15 @@ impl Checker<'_> {
             if !has_parameter(call, name) {
                 let message = format!("The field '{name}' is required but was missing");
                 self.wrong(call, &trail.name(field), message, "");
+            }
+        }
+        if integration.service == "apigateway"
+            && let Some(headers) = call.get("Headers")
+        {
+            let names = headers.members().iter().map(|member| member.name.strip_suffix(".$").unwrap_or(&member.name));
+            if let Some(mistake) = header_mistake(names) {
+                let help = "An authorizer of the API can take its token from a header of another name.";
+                self.wrong(call, &trail.name(field), mistake, help);
             }
         }
     }

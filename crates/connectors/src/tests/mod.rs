@@ -2,7 +2,9 @@
 
 mod batch;
 mod calls;
+mod ecs;
 mod faults;
+mod gateway;
 mod identity;
 mod lambda;
 mod messages;

@@ -3,7 +3,8 @@
 use engine::port::Connector;
 use serde_json::{Value, json};
 
-use super::world::{Stub, http, ok, task, told};
+use super::world::{Stub, http, ok, settings, task, told};
+use crate::Connectors;
 
 /// A result without what depends on HTTP.
 fn bare(answer: &str) -> String {
@@ -77,6 +78,26 @@ async fn events_are_put_and_one_that_is_not_taken_fails_the_task() {
     events:putEvents: / {"Entries":[{"Detail":"{\"a\":1}","DetailType":"d","Source":"s","Resources":["arn:aws:states:us-east-1:000000000000:stateMachine:m","arn:aws:states:us-east-1:000000000000:execution:m:e"]}]}
         failed (Run) EventBridge.ThrottlingException: slowly (Service: AmazonCloudWatchEvents; Status Code: 400; Error Code: ThrottlingException; Request ID: id-1; Proxy: null)
     "#);
+}
+
+#[test]
+fn status_changes_are_told_where_it_was_asked_for_and_on_the_laptop() {
+    const ANYWHERE: (&str, &str) = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    for (variables, on_laptop, chosen, told) in [
+        (vec![], false, None, false),
+        (vec![ANYWHERE], false, None, false),
+        (vec![ANYWHERE], false, Some(true), true),
+        (vec![], false, Some(true), false),
+        (vec![ANYWHERE], true, None, true),
+        (vec![ANYWHERE], true, Some(false), false),
+    ] {
+        let mut settings = settings(&variables);
+        if on_laptop {
+            settings.endpoints = settings.endpoints.with_laptop("events", "http://127.0.0.1:2").unwrap();
+        }
+        settings.status_changes = chosen;
+        assert_eq!(Connectors::new(settings).listens(), told, "{variables:?} {on_laptop} {chosen:?}");
+    }
 }
 
 #[tokio::test]

@@ -23,19 +23,19 @@ type Script = Arc<dyn Fn(usize, &Asked) -> String + Send + Sync>;
 pub struct Stub {
     pub url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
-    signers: Arc<Mutex<Vec<String>>>,
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stub {
     pub async fn start(script: impl Fn(usize, &Asked) -> String + Send + Sync + 'static) -> Stub {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (asked, signers) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let stub = Stub { url, asked: asked.clone(), signers: signers.clone() };
+        let (asked, heads) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
+        let stub = Stub { url, asked: asked.clone(), heads: heads.clone() };
         let script: Script = Arc::new(script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, script.clone(), asked.clone(), signers.clone()));
+                tokio::spawn(serve(stream, script.clone(), asked.clone(), heads.clone()));
             }
         });
         stub
@@ -53,7 +53,19 @@ impl Stub {
 
     /// Access key ids of what was asked.
     pub fn signers(&self) -> Vec<String> {
-        self.signers.lock().unwrap().clone()
+        let signer = |head: &String| {
+            head.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default().to_owned()
+        };
+        self.heads.lock().unwrap().iter().map(signer).collect()
+    }
+
+    /// First line and headers of what was asked, without those that are different each time.
+    pub fn heads(&self) -> Vec<String> {
+        let told = |line: &&str| !line.starts_with("x-amz-date") && !line.starts_with("user-agent");
+        let today = regex::Regex::new(r"/\d{8}/|, Signature=.*").unwrap();
+        let constant = |line: &str| today.replace_all(line, "").into_owned();
+        let head = |head: &String| head.lines().filter(told).map(constant).collect::<Vec<_>>().join("\n");
+        self.heads.lock().unwrap().iter().map(head).collect()
     }
 
     /// Bodies of what was asked.
@@ -66,9 +78,9 @@ impl Stub {
     }
 }
 
-async fn serve(mut stream: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>, signers: Arc<Mutex<Vec<String>>>) {
-    while let Some((request, signer)) = read_request(&mut stream).await {
-        signers.lock().unwrap().push(signer);
+async fn serve(mut stream: TcpStream, script: Script, asked: Arc<Mutex<Vec<Asked>>>, heads: Arc<Mutex<Vec<String>>>) {
+    while let Some((request, head)) = read_request(&mut stream).await {
+        heads.lock().unwrap().push(head);
         let turn = {
             let mut asked = asked.lock().unwrap();
             asked.push(request.clone());
@@ -99,9 +111,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<(Asked, String)> {
             head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
         if body.len() >= length {
             let path = head.split(' ').nth(1).unwrap_or_default();
-            let signer =
-                head.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
-            return Some(((path.to_owned(), body.to_owned()), signer.to_owned()));
+            return Some(((path.to_owned(), body.to_owned()), head.to_owned()));
         }
     }
 }

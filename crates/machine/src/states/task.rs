@@ -3,6 +3,7 @@
 use asl::eval::EvalError;
 use asl::payload::MAX_DEPTH;
 use asl::{Payload, Target, Task};
+use serde_json::Value;
 
 use super::{Decision, Fault, Flow};
 use crate::Failure;
@@ -22,7 +23,7 @@ pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
         None => input.clone(),
     };
     scene.show(if is_jsonata { Shown::AfterArguments } else { Shown::AfterParameters }, &parameters);
-    let parameters = scene.within_limit(parameters, &scene.state.name)?;
+    let parameters = scene.within_limit(signed(task, parameters), &scene.state.name)?;
     if let Some(mistake) = (scene.stamp.mistake)(&task.resource, &parameters) {
         return Err(scene.failure(EvalError::unusable_parameters(parameters.text(), &mistake)).into());
     }
@@ -32,6 +33,18 @@ pub(super) fn begin(scene: &Scene, task: &Task) -> Decision {
         (None, None) => None,
     };
     Ok(Flow::Task(Box::new(Scheduled { parameters, timeout_seconds, heartbeat_seconds, credentials })))
+}
+
+/// With what AWS adds for a job.
+fn signed(task: &Task, parameters: Payload) -> Payload {
+    match (task.resource.signature(), parameters.value()) {
+        (Some((name, value)), Value::Object(given)) => {
+            let mut given = given.clone();
+            given.insert(name.to_owned(), value.into());
+            Value::Object(given).into()
+        }
+        _ => parameters,
+    }
 }
 
 fn seconds(
