@@ -64,6 +64,7 @@ impl Scene {
             listening_since: 0,
             limits: &self.limits,
             log: LogLevel::Off,
+            owes_spans: false,
             mistake: &|_, _| None,
         };
         self.execution.turn(&self.program, vec![input], &stamp)

@@ -26,8 +26,7 @@ use crate::models;
 
 pub use plain::Plain;
 pub use retry::Retries;
-use transport::Unsent;
-pub use transport::{Connection, Failed, MAX_RESPONSE};
+pub use transport::{Connection, Failed, MAX_RESPONSE, Transport, Unsent};
 
 /// How long a call may take when its context does not say: the Java SDK's own patience is of this order, and longer
 /// calls (a Lambda function that runs for minutes) set their own.
@@ -145,7 +144,7 @@ impl CallError {
 
 impl Client {
     pub fn new(endpoints: Endpoints, credentials: CredentialChain) -> Client {
-        Client { transport: Arc::new(transport::Transport::new()), endpoints, credentials }
+        Client { transport: Arc::new(Transport::default()), endpoints, credentials }
     }
 
     /// Calls `operation` (`SendMessage` or `sendMessage`) of `service` (any of its names).

@@ -17,7 +17,7 @@ pub mod model;
 pub mod models;
 pub mod server;
 
-pub use client::{Answer, CallContext, CallError, Client, Retries};
+pub use client::{Answer, CallContext, CallError, Client, Retries, Transport};
 pub use codec::{CodecError, Dialect, HttpRequest, HttpResponse, Protocol, ServiceError};
 pub use credentials::{CredentialChain, Credentials};
 pub use endpoint::{Endpoint, EndpointError, Endpoints};

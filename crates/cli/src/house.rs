@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::{CredentialChain, Endpoints};
-use connectors::{ConnectorSettings, Connectors, LogSink, Mocks};
+use connectors::{ConnectorSettings, Connectors, LogSink, Mocks, SpanSink};
 use engine::Engine;
 use engine::port::{Api, ApiError};
 use local::Local;
@@ -65,6 +65,7 @@ impl House {
             mocks: mocks(settings)?,
             status_changes,
             log_sink: settings.execution_logs.as_deref().map(open_log_sink).transpose()?,
+            span_sink: SpanSink::open(settings.file.tracing.endpoint.as_deref(), environment.as_ref())?,
             ..ConnectorSettings::new(endpoints, CredentialChain::new(environment))
         }));
         let engine_settings = engine::Settings {

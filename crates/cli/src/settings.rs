@@ -39,6 +39,9 @@
 //! days      = 90                       # how long an execution is kept after its end
 //! megabytes = 10000                    # how large the store may be before the oldest ended ones go
 //!
+//! [tracing]
+//! endpoint = "http://127.0.0.1:4318"   # as OTEL_EXPORTER_OTLP_ENDPOINT, which is stronger
+//!
 //! [quotas]                             # AWS's are 100,000, 100,000, 1,000 and 100
 //! state_machines = 1000
 //! activities = 1000
@@ -147,6 +150,8 @@ pub struct File {
     #[serde(default)]
     pub retention: Retention,
     #[serde(default)]
+    pub tracing: Tracing,
+    #[serde(default)]
     pub quotas: Quotas,
     #[serde(default)]
     pub throttle: BTreeMap<String, Rate>,
@@ -185,6 +190,14 @@ pub struct FunctionTable {
 pub struct Retention {
     pub days: Option<f64>,
     pub megabytes: Option<u64>,
+}
+
+/// Where the spans go of state machines that have tracing enabled.
+#[derive(Deserialize, Debug, Default)]
+#[serde(deny_unknown_fields)]
+pub struct Tracing {
+    /// An OpenTelemetry collector that takes OTLP over HTTP.
+    pub endpoint: Option<String>,
 }
 
 /// Where the credentials of a state machine's role come from.

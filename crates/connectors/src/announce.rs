@@ -50,6 +50,7 @@ impl Connectors {
             task_role: None,
             region,
             idempotency_key: "",
+            trace: None,
             attempts: ATTEMPTS,
             timeout: TIMEOUT,
             harmless: true,

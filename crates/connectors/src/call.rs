@@ -14,7 +14,7 @@ use aws::endpoint::{Endpoint, EndpointError, Source};
 use aws::{Answer, CallContext, CallError, Client, Endpoints, Service, ServiceError};
 use engine::port::{Api, ApiError};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -40,6 +40,8 @@ pub(crate) struct Errand<'a> {
     pub task_role: Option<&'a str>,
     pub region: &'a str,
     pub idempotency_key: &'a str,
+    /// X-Ray's header.
+    pub trace: Option<&'a str>,
     pub attempts: u32,
     pub timeout: Duration,
     /// Whether a second call is as good as one.
@@ -84,8 +86,10 @@ impl Caller {
     pub async fn call(&self, errand: Errand<'_>) -> Result<Answer, CallError> {
         let home = self.is_home(errand.service, errand.operation, errand.region);
         let credentials = if home { None } else { self.identity.of(&errand, &self.client, &self.endpoints).await? };
+        let headers = trace_header(errand.trace);
         let context = CallContext {
             credentials,
+            headers,
             endpoint_from_queue_url: errand.to_queue_url && is_elsewhere(&errand.parameters),
             timeout: errand.timeout,
             idempotency_token: Some(errand.idempotency_key.to_owned()),
@@ -126,7 +130,10 @@ impl Caller {
             true => self.identity.of(errand, &self.client, &self.endpoints).await?,
             false => None,
         };
-        let context = CallContext { credentials, headers, timeout: errand.timeout, ..CallContext::new(errand.region) };
+        let mut all_headers = trace_header(errand.trace);
+        all_headers.extend(headers);
+        let (headers, timeout) = (all_headers, errand.timeout);
+        let context = CallContext { credentials, headers, timeout, ..CallContext::new(errand.region) };
         let _permit = self.permit(&errand.service.name).await;
         self.client.send(request, signed.then(|| errand.service.metadata.signing_name()), &context).await
     }
@@ -156,7 +163,12 @@ impl Caller {
         })?;
         let request = codec::encode_request(service, operation, parameters.clone(), Dialect::StateMachine)
             .map_err(CallError::Params)?;
-        let native = serde_json::from_slice(&request.body).unwrap_or_default();
+        let mut native: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        if let (Some(trace), true, Value::Object(native)) =
+            (errand.trace, operation.name.starts_with("Start"), &mut native)
+        {
+            native.entry("traceHeader").or_insert_with(|| trace.into());
+        }
         let answered = match self.api.get() {
             Some(api) => api.call(account, &operation.name, native).await,
             None => Err(ApiError {
@@ -184,6 +196,12 @@ impl Caller {
             }
         }
     }
+}
+
+/// SQS and EventBridge hand it on with the message, SNS too; Lambda gives it to the function.
+fn trace_header(trace: Option<&str>) -> HeaderMap {
+    let value = trace.and_then(|trace| HeaderValue::from_str(trace).ok());
+    value.map(|value| (HeaderName::from_static("x-amzn-trace-id"), value)).into_iter().collect()
 }
 
 /// An answer of status 200 can only fail to be read.

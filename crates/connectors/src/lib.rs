@@ -58,6 +58,7 @@ mod names;
 mod plan;
 mod prepare;
 mod shape;
+mod spans;
 mod table;
 
 use std::collections::BTreeMap;
@@ -67,7 +68,9 @@ use asl::{Pattern, Payload, Resource};
 use async_trait::async_trait;
 use aws::{Answer as Called, CallError, Client, CredentialChain, Endpoints, Service};
 use engine::api::ExecutionDescription;
-use engine::port::{Answer, Api, Connector, Followed, Job, LogBatch, MockedTask, Played, TaskRequest, Unreachable};
+use engine::port::{
+    Answer, Api, Connector, Followed, Job, LogBatch, MockedTask, Played, Span, TaskRequest, Unreachable,
+};
 use engine::test_state::FieldValidation;
 use machine::record::Stage;
 use serde_json::{Map, Value};
@@ -80,6 +83,7 @@ pub use logs::LogSink;
 use logs::Streams;
 pub use mock::Mocks;
 use plan::Plan;
+pub use spans::SpanSink;
 use table::{Repeated, Shape};
 
 /// How many calls of one service are under way at once: a process has 1024 open files where nobody raised it, and
@@ -115,6 +119,8 @@ pub struct ConnectorSettings {
     pub log_sink: Option<LogSink>,
     /// Whether EventBridge is told of each change of an execution's status; where nobody chose, the laptop's is.
     pub status_changes: Option<bool>,
+    /// Where spans go.
+    pub span_sink: Option<SpanSink>,
 }
 
 impl ConnectorSettings {
@@ -129,6 +135,7 @@ impl ConnectorSettings {
             after_crash: BTreeMap::new(),
             log_sink: None,
             status_changes: None,
+            span_sink: None,
         }
     }
 }
@@ -140,6 +147,7 @@ pub struct Connectors {
     after_crash: BTreeMap<String, AfterCrash>,
     log_sink: Option<Arc<Mutex<LogSink>>>,
     status_changes: Option<bool>,
+    span_sink: Option<SpanSink>,
     streams: Streams,
 }
 
@@ -157,6 +165,7 @@ impl Connectors {
             after_crash: settings.after_crash,
             log_sink,
             status_changes: settings.status_changes,
+            span_sink: settings.span_sink,
             streams: Streams::default(),
         }
     }
@@ -254,6 +263,7 @@ fn errand<'a>(service: &'a Service, request: &'a TaskRequest, parameters: Value)
         task_role: task_role(request),
         region: &request.region,
         idempotency_key: &request.idempotency_key,
+        trace: request.trace.as_deref(),
         attempts: 1,
         timeout: aws::client::DEFAULT_TIMEOUT,
         harmless: true,
@@ -350,6 +360,17 @@ impl Connector for Connectors {
 
     async fn deliver_logs(&self, batch: &LogBatch) -> Result<(), Unreachable> {
         self.deliver(batch).await
+    }
+
+    fn takes_spans(&self) -> bool {
+        self.span_sink.is_some()
+    }
+
+    async fn export_spans(&self, spans: &[Span]) -> Result<(), Unreachable> {
+        match &self.span_sink {
+            Some(sink) => sink.export(spans).await,
+            None => Ok(()),
+        }
     }
 
     async fn start(&self, request: TaskRequest) -> Answer {

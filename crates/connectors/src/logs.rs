@@ -117,6 +117,7 @@ impl Connectors {
             task_role: None,
             region: &batch.region,
             idempotency_key: "",
+            trace: None,
             attempts: ATTEMPTS,
             timeout: TIMEOUT,
             harmless: true,

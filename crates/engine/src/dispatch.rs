@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::{Kind, Pattern, Payload, Program, Resource, Target};
-use machine::record::{DebtKind, Stage};
+use machine::record::{DebtKind, LOGS, Stage};
 use machine::{Body, Effect, Execution, Input, Record, Report, Status, TaskId, Turn, Verdict};
 use store::ExecutionKey;
 use tokio::task::AbortHandle;
@@ -151,14 +151,10 @@ impl Engine {
         }
         if let (Some(logging), Some(started)) = (&live.logging, &execution.started) {
             let events = turn.events_up_to(execution.events);
-            self.log_events(
-                logging,
-                &live.program,
-                &started.arn,
-                events.clone(),
-                (&turn.records, *events.start()),
-                Some(key),
-            );
+            let records = (&turn.records[..], *events.start());
+            // What is owed since an earlier turn is settled with whatever this one adds, were it nothing.
+            let of = execution.debts.contains_key(&LOGS).then_some((key, execution.events));
+            self.log_events(logging, &live.program, &started.arn, events, records, of);
         }
         self.beats.keep(key, |task| execution.tasks.contains_key(&task));
     }
@@ -204,6 +200,7 @@ impl Engine {
         ) else {
             return;
         };
+        request.trace = live.tracing.as_ref().map(|tracing| tracing.header(&live.execution, Some(waiting.frame)));
         match describe::errand(&live.program, waiting) {
             Errand::Wait => {}
             Errand::Send => {
@@ -299,6 +296,7 @@ impl Engine {
             account: home.account.into(),
             region: home.region.into(),
             idempotency_key: idempotency_key(&started.arn, task),
+            trace: None,
             resent: false,
         })
     }
@@ -384,8 +382,10 @@ impl Engine {
     /// Pays a debt: stops a job that nobody waits for.
     fn pay(&self, key: ExecutionKey, live: &Live, task: TaskId) {
         let Some(debt) = live.execution.debts.get(&task) else { return };
-        if let DebtKind::DeliverLogs { since } = debt.kind {
-            return self.log_again(key, live, since);
+        match debt.kind {
+            DebtKind::DeliverLogs { since } => return self.log_again(key, live, since),
+            DebtKind::ExportSpans { since } => return self.export_again(key, live, since),
+            DebtKind::CancelTask => {}
         }
         if self.is_mocked(live, debt.state) {
             // Nobody outside has heard of it.

@@ -109,7 +109,7 @@ impl Engine {
     /// Brings an execution back from its log, and looks after what it has under way.
     async fn load(&self, slot: &Slot) -> Result<Option<Box<Live>>> {
         let key = slot.key;
-        let Some(live) = log::load(self, key).await? else { return Ok(None) };
+        let Some(mut live) = log::load(self, key).await? else { return Ok(None) };
         // What was described last is not what is there, where a commit landed without being heard of.
         slot.describe(Arc::new(describe::describe(&live.execution)));
         if live.execution.is_over() {
@@ -117,6 +117,10 @@ impl Engine {
             self.finish(key, &live.execution);
         }
         self.tend(key, &live);
+        if let Some(spans) = &mut live.execution.spans {
+            // Those that are owed are on their way.
+            spans.ended.clear();
+        }
         Ok(Some(Box::new(live)))
     }
 
@@ -175,6 +179,10 @@ impl Engine {
             slot.describe(description.clone());
             self.announce(&turn, &description);
             self.carry_out(key, live, &turn);
+            if let Some(tracing) = live.tracing.clone() {
+                let causes = live.logging.as_ref().is_some_and(|logging| logging.data);
+                self.export_spans(&tracing, &live.program, &mut live.execution, causes, Some(key));
+            }
         }
         let near = due.filter(|due| *due <= at + self.settings.timer_horizon.as_millis() as i64);
         self.timers.set(key, near);
@@ -199,6 +207,7 @@ impl Engine {
             listening_since: self.listening_since,
             limits: &self.settings.limits,
             log: live.logging.as_ref().map_or(LogLevel::Off, |logging| logging.level),
+            owes_spans: self.exports(live.tracing.as_ref()),
             mistake: &|resource, parameters| self.connector.mistake(resource, parameters),
         };
         let heartbeats: Vec<_> = inputs.iter().filter_map(heartbeat).collect();

@@ -20,6 +20,7 @@ use crate::express::{Kept, is_kept_name};
 use crate::logs::Logging;
 use crate::machines::check_name;
 use crate::slots::Live;
+use crate::spans::Tracing;
 use crate::token::Purpose;
 use crate::versions::Chosen;
 use crate::{Engine, Error, Result, describe, log};
@@ -63,7 +64,8 @@ impl Engine {
         // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
         let begun = {
             let (engine, logging, started) = (self.clone(), Logging::of(&machine), started.clone());
-            tokio::spawn(async move { engine.begin(logging, started).await })
+            let tracing = Tracing::of(&machine, &started);
+            tokio::spawn(async move { engine.begin(logging, tracing, started).await })
         };
         let begun = begun.await.unwrap_or_else(|error| Err(Lost::SetAside(Error::Internal(error.to_string()))));
         match begun {
@@ -82,17 +84,23 @@ impl Engine {
     }
 
     /// The first turn of a new execution.
-    async fn begin(&self, logging: Option<Arc<Logging>>, started: Started) -> Result<Timestamp, Lost> {
+    async fn begin(
+        &self,
+        logging: Option<Arc<Logging>>,
+        tracing: Option<Arc<Tracing>>,
+        started: Started,
+    ) -> Result<Timestamp, Lost> {
         let program = self.programs.get(self, started.definition).await.map_err(Lost::Other)?;
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
         let key = ExecutionKey { shard: self.fence.shard, number };
         let mut live = Live {
-            execution: Execution::default(),
+            execution: Execution::begin(tracing.is_some()),
             program,
             writer: Writer::default(),
             seq: 0,
             open: store::OpenChange::Delete,
             logging,
+            tracing,
         };
         let slot = self.slots.begin(key);
         let driving = Driving::new(self, &slot);

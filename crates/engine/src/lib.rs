@@ -11,6 +11,7 @@ pub mod arn;
 mod beats;
 mod callbacks;
 mod clock;
+mod deliveries;
 mod describe;
 mod dispatch;
 mod drive;
@@ -27,6 +28,7 @@ mod redrive;
 mod retention;
 mod settings;
 mod slots;
+mod spans;
 pub mod test_state;
 mod timers;
 mod token;
@@ -55,10 +57,10 @@ pub use versions::INITIAL_REVISION;
 
 use crate::activities::Activities;
 use crate::beats::Beats;
+use crate::deliveries::Queues;
 use crate::dispatch::Errands;
 use crate::express::Express;
 use crate::gates::Gates;
-use crate::logs::Logs;
 use crate::machines::CachedMachine;
 use crate::port::Connector;
 use crate::programs::Programs;
@@ -93,6 +95,8 @@ pub struct Shared {
     connector: Arc<dyn Connector>,
     /// Whether the connector wants to hear of status changes.
     listened: bool,
+    /// Whether it takes spans.
+    traced: bool,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     fence: Fence,
@@ -110,7 +114,8 @@ pub struct Shared {
     errands: Errands,
     gates: Gates,
     express: Express,
-    logs: Logs,
+    logs: Queues<logs::Destination>,
+    spans: Queues<spans::Collector>,
     /// Turns whose expressions may take long: fewer than there are threads, so that others are answered meanwhile.
     long_turns: Semaphore,
     starts: Semaphore,
@@ -166,7 +171,8 @@ impl Engine {
             errands: Errands::default(),
             gates: Gates::new(settings.dispatch),
             express: Express::new(&settings),
-            logs: Logs::default(),
+            logs: Queues::default(),
+            spans: Queues::default(),
             starts: Semaphore::new(settings.starts),
             long_turns: Semaphore::new(threads().saturating_sub(1).max(1)),
             wakes: Arc::new(Semaphore::new(LOADS)),
@@ -175,6 +181,7 @@ impl Engine {
             superseded: AtomicBool::new(false),
             stop: Notify::new(),
             listened: connector.listens(),
+            traced: connector.takes_spans(),
             settings,
             store,
             connector,

@@ -24,15 +24,16 @@ pub(crate) async fn load(engine: &Engine, key: ExecutionKey) -> Result<Option<Li
         records.extend(codec::records(&chunk.records).map_err(damaged)?);
     }
     let records = reader.resolve(records).map_err(damaged)?;
-    let execution = Execution::fold(&records);
-    drop(records);
-    let Some(started) = execution.started.as_ref() else {
+    let Some(Record { body: Body::ExecutionStarted(started), .. }) = records.first() else {
         return Err(Error::Internal(format!("the log of {key} does not begin with its start")));
     };
+    let (logging, tracing) = engine.watched(started).await;
+    let mut execution = Execution::begin(tracing.is_some());
+    records.iter().for_each(|record| execution.apply(record));
     let program = engine.programs.get(engine, started.definition).await?;
+    drop(records);
     let writer = reader.into_writer();
-    let logging = engine.logging_of(started).await;
-    Ok(Some(Live { execution, program, writer, seq, open: store::OpenChange::Keep, logging }))
+    Ok(Some(Live { execution, program, writer, seq, open: store::OpenChange::Keep, logging, tracing }))
 }
 
 /// What a task was asked, from the chunk that scheduled it.

@@ -33,6 +33,8 @@ pub struct TaskRequest {
     /// The same for every attempt to send this one task, also after a crash; different for a retry of the state. Fit to
     /// be a client token, a deduplication id or an execution name: at most 64 letters, digits and hyphens.
     pub idempotency_key: String,
+    /// X-Ray's header (`X-Amzn-Trace-Id`) with which the service goes on with the execution's trace.
+    pub trace: Option<Arc<str>>,
     /// The task may have been sent before: the process died between sending and hearing.
     pub resent: bool,
 }
@@ -131,6 +133,16 @@ pub trait Connector: Send + Sync {
         Ok(())
     }
 
+    /// Whether anybody takes spans.
+    fn takes_spans(&self) -> bool {
+        false
+    }
+
+    /// Delivers spans. What cannot be delivered ever counts as delivered.
+    async fn export_spans(&self, _spans: &[Span]) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
     /// What is wrong with the parameters of a call, in AWS's words; such a task is not started. Nothing waits in here,
     /// and the same question has the same answer.
     fn mistake(&self, _resource: &Resource, _parameters: &Payload) -> Option<String> {
@@ -174,6 +186,41 @@ pub struct LogBatch {
     /// The log group's ARN, as the loggingConfiguration has it.
     pub group: Arc<str>,
     pub events: Vec<LogEvent>,
+}
+
+/// An execution, or a state that it was in, as OpenTelemetry tells it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Span {
+    pub trace: [u8; 16],
+    pub id: [u8; 8],
+    pub parent: Option<[u8; 8]>,
+    /// The parent is somebody else's.
+    pub parent_is_remote: bool,
+    pub name: Arc<str>,
+    pub kind: SpanKind,
+    pub from: Timestamp,
+    pub until: Timestamp,
+    /// Why, where it did not succeed.
+    pub failed: Option<String>,
+    /// Texts, integers and truth values.
+    pub attributes: Vec<(&'static str, Value)>,
+    pub events: Vec<SpanEvent>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpanKind {
+    Execution,
+    /// A state that asks somebody outside.
+    Task,
+    State,
+}
+
+/// Something that happened within a span.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SpanEvent {
+    pub at: Timestamp,
+    pub name: &'static str,
+    pub attributes: Vec<(&'static str, Value)>,
 }
 
 /// An AWS exception as an API call answers it.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::Result;
 use crate::api::ExecutionDescription;
 use crate::logs::Logging;
+use crate::spans::Tracing;
 
 /// Something for an execution, and who wants to know what came of it.
 pub(crate) struct Mail {
@@ -34,6 +35,8 @@ pub(crate) struct Live {
     pub open: store::OpenChange,
     /// What its state machine wants logged.
     pub logging: Option<Arc<Logging>>,
+    /// The trace that it is part of, where its state machine has that enabled.
+    pub tracing: Option<Arc<Tracing>>,
 }
 
 pub(crate) struct Slot {

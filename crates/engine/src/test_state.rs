@@ -115,6 +115,7 @@ impl Engine {
                         account: request.account.as_str().into(),
                         region: region.as_str().into(),
                         idempotency_key: self.uuid(),
+                        trace: None,
                         resent: false,
                     };
                     self.try_once(task, scheduled.timeout_seconds).await
@@ -146,7 +147,17 @@ impl Engine {
         let seal = |_, _| token.to_owned();
         let (limits, log) = (&self.settings.limits, LogLevel::Off);
         let mistake = &|resource: &asl::Resource, parameters: &Payload| self.connector.mistake(resource, parameters);
-        decide(&Stamp { at, seed, seal: &seal, beats: &BTreeMap::new(), listening_since: at, limits, log, mistake })
+        decide(&Stamp {
+            at,
+            seed,
+            seal: &seal,
+            beats: &BTreeMap::new(),
+            listening_since: at,
+            limits,
+            log,
+            owes_spans: false,
+            mistake,
+        })
     }
 
     /// One attempt, as long as a test may take.

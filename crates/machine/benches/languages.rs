@@ -57,6 +57,7 @@ fn execute(bencher: Bencher<'_, '_>, language: &str, fields: &Value) {
             listening_since: 0,
             limits: &limits,
             log: LogLevel::Off,
+            owes_spans: false,
             mistake: &|_, _| None,
         };
         let mut execution = Execution::default();

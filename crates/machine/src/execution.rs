@@ -12,6 +12,7 @@ use asl::{Payload, Program, StateId, Transition};
 use crate::Failure;
 use crate::limits::{self, Limits};
 use crate::record::{Body, DebtKind, EventId, FrameId, Record, Started, TaskId, Timestamp};
+use crate::spans::Spans;
 use crate::states::map::Settled;
 
 /// Where an execution stands; the log tells all of it.
@@ -40,6 +41,8 @@ pub struct Execution {
     /// The last event's id, which is also their number.
     pub events: EventId,
     pub last_at: Timestamp,
+    /// What a tracer is to be told; kept where whoever owns the execution has asked for it before the first record.
+    pub spans: Option<Box<Spans>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -187,6 +190,11 @@ pub struct Debt {
 }
 
 impl Execution {
+    /// Before its first record; with the spans of what follows, where somebody wants them.
+    pub fn begin(with_spans: bool) -> Execution {
+        Execution { spans: with_spans.then(Box::default), ..Execution::default() }
+    }
+
     /// Folds a whole log.
     pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Execution {
         let mut execution = Execution::default();
@@ -286,6 +294,10 @@ impl Execution {
             }
             Body::IterationResumed { index } => self.resume_iteration(record.frame, *index, event),
             body => self.apply_to_frame(record, body, event),
+        }
+        if let Some(mut spans) = self.spans.take() {
+            spans.take(self, record);
+            self.spans = Some(spans);
         }
     }
 
@@ -417,7 +429,7 @@ impl Execution {
     }
 
     fn incur(&mut self, task: TaskId, kind: DebtKind) {
-        if let DebtKind::DeliverLogs { .. } = kind {
+        if let DebtKind::DeliverLogs { .. } | DebtKind::ExportSpans { .. } = kind {
             let nothing = Payload::empty_object();
             let debt = Debt { kind, state: StateId(0), parameters: nothing, credentials: None, submitted: None };
             self.debts.insert(task, debt);

@@ -16,6 +16,7 @@ mod redrive;
 mod region;
 mod retry;
 mod scene;
+pub mod spans;
 mod stamp;
 mod states;
 pub mod test_state;

@@ -179,10 +179,15 @@ pub enum DebtKind {
     CancelTask,
     /// Events from this one on are to be delivered to the state machine's log. No task has the number of this debt, 0.
     DeliverLogs { since: EventId },
+    /// Spans that ended with this event or later are to be delivered. The number of this debt is [`SPANS`].
+    ExportSpans { since: EventId },
 }
 
 /// Under which number the delivery of log events is owed: the first event is 1.
 pub const LOGS: TaskId = 0;
+
+/// The same for spans.
+pub const SPANS: TaskId = TaskId::MAX;
 
 /// All that an execution is given at its start, and never changes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

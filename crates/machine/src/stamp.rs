@@ -23,6 +23,8 @@ pub struct Stamp<'a> {
     pub limits: &'a Limits,
     /// Which events must not be lost on their way to the state machine's log: they are owed.
     pub log: LogLevel,
+    /// Whether spans are owed in the same way.
+    pub owes_spans: bool,
     /// What is wrong with the parameters of a call, which is then not made. The same resource and parameters give the
     /// same answer.
     pub mistake: &'a dyn Fn(&Resource, &Payload) -> Option<String>,

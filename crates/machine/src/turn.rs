@@ -14,7 +14,7 @@ use asl::{Kind, Pattern, Payload, Program, StateId, Target};
 use crate::execution::{Execution, Phase};
 use crate::failure::{self, Failure};
 use crate::log_level::LogLevel;
-use crate::record::{Body, DebtKind, EventId, FrameId, LOGS, Record, Stage, Started, TaskId, Timestamp};
+use crate::record::{Body, DebtKind, EventId, FrameId, LOGS, Record, SPANS, Stage, Started, TaskId, Timestamp};
 use crate::scene::Scene;
 use crate::stamp::Stamp;
 use crate::states::{self, Exit, Fault, Flow};
@@ -42,8 +42,9 @@ pub enum Input {
     Settled {
         task: TaskId,
     },
-    /// The log events up to this one have come to their destination.
-    LogsDelivered {
+    /// What was owed under this number ([`LOGS`], [`SPANS`]) up to this event has come to its destination.
+    Delivered {
+        debt: TaskId,
         up_to: EventId,
     },
     /// Nothing new: time has gone on, or the last turn's budget was used up.
@@ -137,6 +138,7 @@ impl Execution {
             walk.halt(halt);
         }
         walk.owe_logs();
+        walk.owe_spans();
         walk.turn
     }
 
@@ -232,6 +234,16 @@ impl<'a> Walk<'a> {
         self.write(FrameId::ROOT, 0, Body::DebtIncurred { task: LOGS, kind: DebtKind::DeliverLogs { since } });
     }
 
+    /// Owes the spans that ended in this turn, unless earlier ones are owed already.
+    fn owe_spans(&mut self) {
+        let ended = self.execution.spans.as_ref().is_some_and(|spans| !spans.ended.is_empty());
+        if !self.stamp.owes_spans || !ended || self.execution.debts.contains_key(&SPANS) {
+            return;
+        }
+        let since = *self.turn.events_up_to(self.execution.events).start();
+        self.write(FrameId::ROOT, 0, Body::DebtIncurred { task: SPANS, kind: DebtKind::ExportSpans { since } });
+    }
+
     pub fn scene(&self, frame: FrameId) -> Scene<'_> {
         Scene::new(self.execution, self.program, self.stamp, frame)
     }
@@ -297,13 +309,13 @@ impl<'a> Walk<'a> {
             Input::Settled { task } if self.execution.debts.contains_key(&task) => {
                 self.write(FrameId::ROOT, 0, Body::Settled { task });
             }
-            // What was logged since then is still owed.
-            Input::LogsDelivered { up_to }
-                if up_to == self.execution.events && self.execution.debts.contains_key(&LOGS) =>
+            // What has happened since then is still owed.
+            Input::Delivered { debt, up_to }
+                if up_to == self.execution.events && self.execution.debts.contains_key(&debt) =>
             {
-                self.write(FrameId::ROOT, 0, Body::Settled { task: LOGS });
+                self.write(FrameId::ROOT, 0, Body::Settled { task: debt });
             }
-            Input::Settled { .. } | Input::LogsDelivered { .. } | Input::Continue => {}
+            Input::Settled { .. } | Input::Delivered { .. } | Input::Continue => {}
         }
         Ok(Verdict::Done)
     }

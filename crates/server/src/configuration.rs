@@ -29,11 +29,7 @@ pub fn logging(configuration: &LoggingConfiguration<'_>) -> Result<Value, Except
 }
 
 pub fn tracing(configuration: &TracingConfiguration) -> Value {
-    let enabled = is_set(configuration.enabled);
-    if enabled {
-        tracing::warn!("a state machine wants to be traced: its configuration is kept, but no traces are sent yet");
-    }
-    json!({"enabled": enabled})
+    json!({"enabled": is_set(configuration.enabled)})
 }
 
 /// How long a data key is used again where the caller does not say, in seconds. AWS: 300.

@@ -342,14 +342,18 @@ async fn what_a_machine_is_made_with() {
     let tags = json!([{"key": "a", "value": "1"}]);
     let create = json!({
         "name": "m", "definition": PASS, "roleArn": ROLE, "loggingConfiguration": logging, "tags": tags,
-        "publish": true, "versionDescription": "born",
+        "publish": true, "versionDescription": "born", "tracingConfiguration": {"enabled": true},
     });
     house.good("CreateStateMachine", create).await;
     let of = |arn: &str| json!({"stateMachineArn": arn});
     let described = house.good("DescribeStateMachine", of(&version(1))).await;
     assert_eq!((&described["description"], &described["loggingConfiguration"]), (&json!("born"), &logging));
+    assert_eq!(described["tracingConfiguration"], json!({"enabled": true}));
     assert_eq!(house.good("ListTagsForResource", json!({"resourceArn": MACHINE})).await["tags"], tags);
     let role = format!("{ROLE}-other");
     house.good("UpdateStateMachine", json!({"stateMachineArn": MACHINE, "roleArn": role})).await;
-    assert_eq!(house.good("DescribeStateMachine", of(MACHINE)).await["roleArn"], role);
+    let untraced = json!({"stateMachineArn": MACHINE, "tracingConfiguration": {"enabled": false}});
+    house.good("UpdateStateMachine", untraced).await;
+    let described = house.good("DescribeStateMachine", of(MACHINE)).await;
+    assert_eq!((&described["roleArn"], &described["tracingConfiguration"]), (&json!(role), &json!({"enabled": false})));
 }

@@ -60,26 +60,53 @@ impl Connection {
 }
 
 /// A request without an answer.
-#[derive(Debug)]
-pub(crate) enum Unsent {
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    #[error("{}", .0.sdk_message())]
     Connection(Connection),
+    #[error("the answer is larger than {MAX_RESPONSE} bytes")]
     TooLarge,
 }
 
 type Plain = Pool<HttpConnector<Resolver>, Full<Bytes>>;
 type Secure = Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
-pub(crate) struct Transport {
+/// Keeps connections, and TLS where it is asked for. Clients have one each; this is it for whoever speaks no AWS.
+pub struct Transport {
     plain: Plain,
     secure: OnceLock<Result<Secure, String>>,
 }
 
-impl Transport {
-    pub fn new() -> Transport {
+impl Default for Transport {
+    fn default() -> Transport {
         Transport { plain: pool().build(connector()), secure: OnceLock::new() }
     }
+}
 
-    pub async fn send(&self, method: &str, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<HttpResponse, Unsent> {
+impl std::fmt::Debug for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
+impl Transport {
+    /// A request as it is; there is no limit to how long the answer may take.
+    pub async fn request(&self, request: Request<Bytes>) -> Result<http::Response<Bytes>, Unsent> {
+        let (http::request::Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let HttpResponse { status, headers, body } = self.send(method.as_str(), uri, headers, body).await?;
+        let mut response = http::Response::new(body);
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        uri: Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<HttpResponse, Unsent> {
         let secure = uri.scheme() == Some(&Scheme::HTTPS);
         let implied = if secure { 443 } else { 80 };
         let (host, port) = (uri.host().unwrap_or_default().to_owned(), uri.port_u16().unwrap_or(implied));

@@ -8,6 +8,7 @@ mod gateway;
 mod identity;
 mod lambda;
 mod messages;
+mod spans;
 mod states;
 mod tables;
 mod world;

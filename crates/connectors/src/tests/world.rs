@@ -68,6 +68,13 @@ impl Stub {
         self.heads.lock().unwrap().iter().map(head).collect()
     }
 
+    /// A header of what was asked, by its name in lower case; empty where there was none.
+    pub fn header(&self, name: &str) -> Vec<String> {
+        let begins = format!("{name}: ");
+        let value = |head: &String| head.lines().find_map(|line| line.strip_prefix(&begins)).map(str::to_owned);
+        self.heads.lock().unwrap().iter().map(|head| value(head).unwrap_or_default()).collect()
+    }
+
     /// Bodies of what was asked.
     pub fn bodies(&self) -> Vec<String> {
         self.asked().into_iter().map(|(_, body)| body).collect()
@@ -147,6 +154,7 @@ pub fn task(resource: &str, parameters: Value) -> TaskRequest {
         account: "000000000000".into(),
         region: "us-east-1".into(),
         idempotency_key: "key-1".into(),
+        trace: None,
         resent: false,
     }
 }

@@ -14,12 +14,14 @@ use super::shelf::Kept;
 use crate::api::ExpressExecution;
 use crate::logs::Logging;
 use crate::port::Answer;
+use crate::spans::Tracing;
 use crate::{Engine, Result, describe};
 
 pub(super) struct Run {
     engine: Engine,
     program: Arc<Program>,
     logging: Option<Arc<Logging>>,
+    tracing: Option<Arc<Tracing>>,
     started: Started,
     execution: Execution,
     /// The first ones and the end, where there are more than are kept.
@@ -38,13 +40,15 @@ pub(super) struct Run {
 impl Run {
     pub async fn new(engine: &Engine, started: Started) -> Result<Run> {
         let program = engine.programs.get(engine, started.definition).await?;
-        let logging = engine.logging_of(&started).await;
+        let (logging, tracing) = engine.watched(&started).await;
+        let execution = Execution::begin(tracing.is_some());
         Ok(Run {
             engine: engine.clone(),
             program,
             logging,
+            tracing,
             started,
-            execution: Execution::default(),
+            execution,
             records: Vec::new(),
             bytes: 0,
             tasks: JoinSet::new(),
@@ -136,6 +140,7 @@ impl Run {
             limits: &engine.express.limits,
             // What is logged of it is not owed: who has no log cannot read it again.
             log: machine::LogLevel::Off,
+            owes_spans: false,
             mistake: &|resource, parameters| engine.connector.mistake(resource, parameters),
         };
         with(self, &stamp)
@@ -161,6 +166,10 @@ impl Run {
             let events = turn.events_up_to(self.execution.events);
             let records = (&turn.records[..], *events.start());
             self.engine.log_events(logging, &self.program, &self.started.arn, events, records, None);
+        }
+        if let Some(tracing) = &self.tracing {
+            let causes = self.logging.as_ref().is_some_and(|logging| logging.data);
+            self.engine.export_spans(tracing, &self.program, &mut self.execution, causes, None);
         }
         self.remember(turn.records);
     }
@@ -193,6 +202,7 @@ impl Run {
         );
         let Some(mut request) = request else { return };
         request.resent = self.again;
+        request.trace = self.tracing.as_ref().map(|tracing| tracing.header(&self.execution, Some(waiting.frame)));
         let engine = self.engine.clone();
         let mocked = engine.mocked(&self.program, &self.execution, task);
         let handle = self.tasks.spawn(async move {

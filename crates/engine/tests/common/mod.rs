@@ -9,17 +9,20 @@ use std::time::Duration;
 use asl::Payload;
 use async_trait::async_trait;
 use engine::api::{CreateStateMachine, MachineType, Publish, StartExecution, UpdateStateMachine};
-use engine::port::{Answer, Connector, Followed, Job, LogBatch, TaskRequest, Unreachable};
+use engine::port::{Answer, Connector, Followed, Job, LogBatch, Span, TaskRequest, Unreachable};
 use engine::{Chance, Engine, Error, Settings, SystemClock};
+use machine::record::Stage;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use store::{MemoryStore, Store};
 
-/// Answers every task with its parameters after a while that they may ask for, and keeps log events.
+/// Answers every task with its parameters, and keeps log events and spans. `hang` in the parameters is never answered,
+/// `fail` is the name of the error with which the first `times` attempts of the state fail.
 #[derive(Default)]
 pub struct World {
     pub asked: Mutex<Vec<TaskRequest>>,
     pub logged: Mutex<Vec<Value>>,
+    pub spans: Mutex<Vec<Span>>,
     /// Deliveries that fail before one succeeds.
     pub deaf: AtomicU32,
 }
@@ -27,7 +30,19 @@ pub struct World {
 #[async_trait]
 impl Connector for World {
     async fn start(&self, request: TaskRequest) -> Answer {
-        self.asked.lock().unwrap().push(request.clone());
+        let attempts = {
+            let mut asked = self.asked.lock().unwrap();
+            asked.push(request.clone());
+            asked.iter().filter(|other| other.state == request.state).count() as u64
+        };
+        if let Some(error) = request.parameters.value()["fail"].as_str()
+            && attempts <= request.parameters.value()["times"].as_u64().unwrap_or(u64::MAX)
+        {
+            return Answer::Failed { error: error.into(), cause: Some("a secret".into()), stage: Stage::Run };
+        }
+        if request.resource.text.ends_with(".waitForTaskToken") {
+            return Answer::Submitted(Payload::empty_object());
+        }
         if request.parameters.value()["hang"].as_bool() == Some(true) {
             std::future::pending::<()>().await;
         }
@@ -39,6 +54,19 @@ impl Connector for World {
     }
 
     async fn cancel(&self, _: &Job) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
+    fn takes_spans(&self) -> bool {
+        true
+    }
+
+    async fn export_spans(&self, spans: &[Span]) -> Result<(), Unreachable> {
+        if self.deaf.load(Ordering::Relaxed) > 0 {
+            self.deaf.fetch_sub(1, Ordering::Relaxed);
+            return Err(Unreachable("nobody hears".into()));
+        }
+        self.spans.lock().unwrap().extend_from_slice(spans);
         Ok(())
     }
 

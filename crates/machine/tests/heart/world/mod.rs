@@ -246,6 +246,7 @@ fn stamp<'a>(at: Timestamp, step: u8, beats: &'a BTreeMap<TaskId, Timestamp>, li
         listening_since: START,
         limits,
         log: LogLevel::Off,
+        owes_spans: false,
         mistake: &|_, parameters| parameters.value().get("Colour").map(|_| "no colours".to_owned()),
     }
 }
