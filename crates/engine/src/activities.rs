@@ -64,6 +64,11 @@ impl Activities {
         }
     }
 
+    /// A task has a row, and is for nobody here.
+    pub fn note(&self, task: Waiting) {
+        self.lock().known.insert(task);
+    }
+
     /// Whether the task has a row in the store.
     pub fn knows(&self, key: ExecutionKey, task: TaskId) -> bool {
         self.lock().known.contains(&(key, task))

@@ -159,18 +159,25 @@ impl Engine {
         self.beats.keep(key, |task| execution.tasks.contains_key(&task));
     }
 
-    /// All that a loaded execution has under way and this process does not know of.
+    /// All that a loaded execution has under way and this process does not know of. Who is stopping begins nothing more.
     pub(crate) fn tend(&self, key: ExecutionKey, live: &Live) {
-        if self.is_stopping() {
-            return;
-        }
+        let is_stopping = self.is_stopping();
         for (task, waiting) in &live.execution.tasks {
             let is_activity = describe::activity_of(&live.program, &live.execution, *task).is_some();
             // Its row is there since it was scheduled, even where that commit's outcome was not heard.
             let is_missing = || waiting.started_at.is_none() && !self.activities.knows(key, *task);
-            if !is_activity || is_missing() {
-                self.look_after(key, live, *task, Before::Perhaps);
+            if is_activity && !is_missing() {
+                continue;
             }
+            match is_stopping {
+                false => self.look_after(key, live, *task, Before::Perhaps),
+                // The row goes with whatever turn ends the task.
+                true if is_activity => self.activities.note((key, *task)),
+                true => {}
+            }
+        }
+        if is_stopping {
+            return;
         }
         for task in live.execution.debts.keys() {
             self.pay(key, live, *task);

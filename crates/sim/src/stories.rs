@@ -253,6 +253,29 @@ fn a_worker_who_goes_leaves_the_task_to_the_next_one() {
 }
 
 #[test]
+fn who_is_being_shut_down_leaves_no_work_of_what_it_stops() {
+    // That it was started is not heard, so it is loaded to be stopped; by then the process takes up nothing new.
+    let report = tell(
+        |_| {},
+        async |world| {
+            fates(&world, [(Fate::ErrorAfter, 100)]);
+            let (_, engine) = world.owner().expect("one lives");
+            let shut_down = async {
+                world.sleep_ms(50).await;
+                engine.shutdown().await;
+            };
+            let stop = async {
+                world.sleep_ms(150).await;
+                stop_named(&world, &execution("patient-work"), false).await;
+            };
+            tokio::join!(start(&world, "patient-work"), shut_down, stop);
+            kill_owner(&world);
+        },
+    );
+    assert_eq!(seen(&report, "record.ExecutionAborted"), 1);
+}
+
+#[test]
 fn an_execution_that_cannot_be_read_is_looked_for_again() {
     let report = tell(
         |_| {},
