@@ -179,6 +179,12 @@ impl Engine {
         }
     }
 
+    /// Another node may have deleted it.
+    fn forget_machine(&self, machine: &str) {
+        self.machines.lock().expect("no panic while held").pop(machine);
+        self.named.forget();
+    }
+
     async fn stored_machine(&self, machine: &str) -> Result<(u64, StateMachine)> {
         let missing = || Error::StateMachineDoesNotExist(machine.to_owned());
         let parsed = Arn::parse(machine)?;
@@ -294,7 +300,10 @@ impl Engine {
         unqualified(machine)?;
         for _ in 0..CHANGE_ATTEMPTS {
             let (revision, mut current) = match self.stored_machine(machine).await {
-                Err(Error::StateMachineDoesNotExist(_)) => return Ok(()),
+                Err(Error::StateMachineDoesNotExist(_)) => {
+                    self.forget_machine(machine);
+                    return Ok(());
+                }
                 found => found?,
             };
             current.status = MachineStatus::Deleting;
@@ -325,7 +334,7 @@ impl Engine {
     async fn delete_if_idle(&self, machine: &str) -> Result<()> {
         let found = match self.stored_machine(machine).await {
             Err(Error::StateMachineDoesNotExist(_)) => {
-                self.machines.lock().expect("no panic while held").pop(machine);
+                self.forget_machine(machine);
                 None
             }
             found => Some(found?),

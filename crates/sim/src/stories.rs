@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use asl::Payload;
+use engine::api::StartExecution;
 use engine::{Engine, Error};
 use machine::Status;
 
@@ -356,4 +358,27 @@ fn a_state_machine_that_went_unheard_does_not_take_its_successor_along() {
             assert!(engine.state_machine(&machine_arn("far")).await.is_ok(), "the new one stays");
         },
     );
+}
+
+#[test]
+fn who_deletes_what_another_has_deleted_knows_it_no_more() {
+    let mut plan = Plan::quiet(0);
+    plan.scripted = true;
+    let report = simulate(plan, true, async |world| {
+        assert!(house::start(&world).await);
+        house::furnish(&world).await;
+        let (_, old) = world.owner().expect("one lives");
+        assert!(house::take(&world).await);
+        let (_, engine) = world.owner().expect("one lives");
+        let far = machine_arn("far");
+        start_named(&world, "far", "e", INPUTS[0]).await;
+        stop_named(&world, &execution("far"), true).await;
+        old.delete_state_machine(&far).await.expect("what is deleted has no owner");
+        engine.delete_state_machine(&far).await.expect("and to delete it again is no mistake");
+        let input = Payload::trusted(INPUTS[0]);
+        let request = StartExecution { machine: far, name: None, input, trace_header: None, parent: None };
+        let answer = engine.start_execution(request).await;
+        assert!(matches!(answer, Err(Error::StateMachineDoesNotExist(_))), "{answer:?}");
+    });
+    assert_eq!(report.violation, None, "{}", report.transcript);
 }
