@@ -20,6 +20,8 @@ use crate::{Engine, Error, Result, describe, log};
 pub(crate) enum Lost {
     /// Another execution has the name.
     NameTaken,
+    /// The execution has been deleted meanwhile.
+    Gone,
     /// It was not written, or nobody knows: it is looked at again.
     Other(Error),
     /// It was not written, and looking again would not help.
@@ -140,6 +142,10 @@ impl Engine {
                 }
             }
             Err(Lost::NameTaken) => refuse_all(replies, || Error::Internal("the name is taken".into())),
+            Err(Lost::Gone) => {
+                slot.forget_description();
+                refuse_all(replies, || Error::TaskDoesNotExist);
+            }
             Err(Lost::Other(error)) => {
                 // What the store holds now is not known: the next turn loads the log anew.
                 slot.forget_description();
@@ -234,6 +240,7 @@ impl Engine {
         match outcomes.map(|mut outcomes| outcomes.pop()) {
             Ok(Some(Outcome::Committed)) => Ok(()),
             Ok(Some(Outcome::NameTaken(_))) => Err(Lost::NameTaken),
+            Ok(Some(Outcome::Gone)) => Err(Lost::Gone),
             Ok(Some(Outcome::SeqTaken)) => Err(Lost::Other(Error::Internal("another writer was here".into()))),
             Ok(Some(Outcome::Fenced)) => {
                 // What is under way is the newer owner's now; doing it here too would do it twice.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use machine::codec::Writer;
 use machine::record::Started;
-use machine::{Body, Execution, Input, Record, Status, Timestamp};
+use machine::{Body, Execution, Input, Record, Status, Timestamp, Verdict};
 use store::{ExecutionKey, ListOf, ListQuery, Listing, Position};
 use tokio::sync::oneshot;
 
@@ -72,6 +72,7 @@ impl Engine {
             Ok(started_at) => Ok(StartedExecution { arn, started_at }),
             Err(Lost::NameTaken) => self.started_before(&machine, &name, &started).await,
             Err(Lost::Other(error) | Lost::SetAside(error)) => Err(error),
+            Err(Lost::Gone) => Err(Error::Internal("what begins was deleted".into())),
         }
     }
 
@@ -128,7 +129,11 @@ impl Engine {
 
     /// The same name again is the same execution while it runs with the same input.
     async fn started_before(&self, machine: &StateMachine, name: &str, started: &Started) -> Result<StartedExecution> {
-        let existing = self.describe_execution(&execution_arn(&machine.arn, name)).await?;
+        let existing = match self.describe_execution(&execution_arn(&machine.arn, name)).await {
+            // It has just been deleted: the same request will find its name free.
+            Err(Error::ExecutionDoesNotExist(_)) => return Err(Error::Throttled),
+            existing => existing?,
+        };
         let same_input = existing.input.text() == started.input.text();
         if existing.status == Status::Running && same_input {
             return Ok(StartedExecution { arn: existing.arn, started_at: existing.started_at });
@@ -143,11 +148,20 @@ impl Engine {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<Timestamp> {
-        let key = self.key_of(execution).await?;
         let input = Input::Stop { error: error.map(Into::into), cause: cause.map(Into::into) };
-        self.ask(key, input).await?;
+        self.ask_of(execution, input).await?;
         let description = self.describe_execution(execution).await?;
         Ok(description.stopped_at.unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// Asks an execution by its ARN.
+    pub(crate) async fn ask_of(&self, execution: &str, input: Input) -> Result<Verdict> {
+        let key = self.key_of(execution).await?;
+        match self.ask(key, input).await {
+            // It has been deleted meanwhile.
+            Err(Error::TaskDoesNotExist) => Err(Error::ExecutionDoesNotExist(execution.to_owned())),
+            verdict => verdict,
+        }
     }
 
     pub async fn describe_execution(&self, execution: &str) -> Result<ExecutionDescription> {
@@ -158,9 +172,22 @@ impl Engine {
             return Ok(kept.description.clone());
         }
         let listing = self.listing(execution).await?;
-        let (ends, events) = log::load_ends(self, listing.key).await?;
-        describe_ends(&listing, &ends, events)
-            .ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
+        let ends = log::load_ends(self, listing.key).await;
+        let description = ends.and_then(|(ends, events)| {
+            describe_ends(&listing, &ends, events)
+                .ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
+        });
+        self.unless_gone(execution, listing.key, description).await
+    }
+
+    /// What was read of an execution's log; what cannot be read may just have been deleted.
+    async fn unless_gone<T>(&self, execution: &str, key: ExecutionKey, read: Result<T>) -> Result<T> {
+        match read {
+            Err(Error::Internal(_)) if self.store.listing(key).await?.is_none() => {
+                Err(Error::ExecutionDoesNotExist(execution.to_owned()))
+            }
+            read => read,
+        }
     }
 
     /// Waits until the execution is over.
@@ -216,7 +243,8 @@ impl Engine {
                 (listing.key, listing.definition)
             }
         };
-        log::page(self, key, definition, &query).await
+        let page = log::page(self, key, definition, &query).await;
+        self.unless_gone(&query.execution, key, page).await
     }
 
     /// A text that only this installation can read back, for paging tokens.

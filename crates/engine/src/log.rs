@@ -121,6 +121,11 @@ pub(crate) async fn page(
     };
     let range = EventRange { first, last, newest_first: query.reverse, max_bytes: PAGE_BYTES };
     let chunks = engine.store.load_events(key, range).await?;
+    // What is being deleted loses its beginning first.
+    let begins = chunks.iter().map(|stored| stored.chunk.first_event).min();
+    if begins.is_none_or(|begins| begins > first) && engine.store.listing(key).await?.is_none() {
+        return Err(Error::ExecutionDoesNotExist(query.execution.clone()));
+    }
     let records = resolve(engine, key, &chunks).await?;
     let program = engine.programs.get(engine, definition).await?;
     let view = history::View { program: &program, data: query.data, region: &engine.settings.region };

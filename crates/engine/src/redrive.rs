@@ -16,7 +16,6 @@ const LONGEST_LIFE_MS: i64 = 365 * DAY_MS;
 impl Engine {
     /// When it was redriven. The client token of the latest redrive again asks for nothing new.
     pub async fn redrive_execution(&self, execution: &str, token: Option<String>) -> Result<Timestamp> {
-        let key = self.key_of(execution).await?;
         let before = self.describe_execution(execution).await?;
         // Of one that lives or has succeeded the turn knows whether this is the token of its latest redrive.
         if !matches!(before.status, Status::Running | Status::Succeeded)
@@ -24,7 +23,7 @@ impl Engine {
         {
             return Err(Error::ExecutionNotRedrivable(reason));
         }
-        let verdict = self.ask(key, Input::Redrive { token: token.map(Into::into) }).await?;
+        let verdict = self.ask_of(execution, Input::Redrive { token: token.map(Into::into) }).await?;
         let after = self.describe_execution(execution).await?;
         match (verdict, after.redriven_at) {
             (Verdict::Done, Some(at)) => Ok(at),

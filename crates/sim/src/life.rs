@@ -67,6 +67,7 @@ impl Life {
             Outcome::NameTaken(_) => "name taken",
             Outcome::SeqTaken => "seq taken",
             Outcome::Fenced => "fenced",
+            Outcome::Gone => "gone",
         };
         *state.seen.entry(format!("commit.{kind}")).or_default() += 1;
         if outcome == Outcome::SeqTaken {

@@ -33,8 +33,8 @@ impl Commit {
     }
 }
 
-/// How a turn changes its execution's row in the listing. `End` and `Redrive` of an execution that is not listed change
-/// nothing.
+/// How a turn changes its execution's row in the listing. The `End` of an execution that is not listed changes nothing;
+/// its `Redrive` is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ListingChange {
     /// A new row under the commit's key. An execution that ends in its first turn is inserted as ended, and needs neither
@@ -103,6 +103,8 @@ pub enum Outcome {
     SeqTaken,
     /// The shard has a newer owner.
     Fenced,
+    /// It was to be redriven, and has been deleted.
+    Gone,
 }
 
 /// News for an execution that nobody waits for.

@@ -55,6 +55,9 @@ impl Tables {
         if fence.shard != key.shard || self.epochs.get(&fence.shard) != Some(&fence.epoch) {
             return Outcome::Fenced;
         }
+        if matches!(commit.listing, Some(ListingChange::Redrive { .. })) && !self.listings.contains_key(&key) {
+            return Outcome::Gone;
+        }
         if self.log.contains_key(&(key, commit.seq)) {
             return Outcome::SeqTaken;
         }

@@ -36,6 +36,7 @@ impl Tables {
             return Ok(Outcome::Fenced);
         }
         let started = match &commit.listing {
+            Some(ListingChange::Redrive { .. }) if !self.is_listed(id)? => return Ok(Outcome::Gone),
             Some(ListingChange::Start(listing)) => {
                 if !self.start(id, listing)? {
                     return self.why_not_started(id, commit.seq, listing);
@@ -82,6 +83,11 @@ impl Tables {
                 .execute((commit.key.shard, seq.cast_signed()))?;
         }
         Ok(Outcome::Committed)
+    }
+
+    fn is_listed(&self, id: i64) -> Result<bool> {
+        let mut select = self.connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM executions WHERE id = ?1)")?;
+        Ok(select.query_row([id], |row| row.get(0))?)
     }
 
     /// Insert the listing, unless its name or its key is taken.

@@ -279,6 +279,7 @@ impl Pair<'_> {
                 Outcome::NameTaken(_) => "name taken",
                 Outcome::SeqTaken => "seq taken",
                 Outcome::Fenced => "fenced",
+                Outcome::Gone => "gone",
             });
         }
         Ok(())

@@ -95,9 +95,15 @@ pub async fn what_lives_or_owes_stays(store: Subject) {
         redrive_count: 1,
         redriven_at: DAWN + 30,
     });
-    landed(store, fence, redrive).await;
+    landed(store, fence, redrive.clone()).await;
     sweep(store, i64::MAX, 100).await;
     assert_eq!(listed(store).await, [4, 1]);
+    // One that has gone does not.
+    landed(store, fence, end(key(4), 3, Status::Failed, DAWN + 40)).await;
+    sweep(store, i64::MAX, 100).await;
+    redrive.seq = 4;
+    assert_eq!(store.commit(vec![(fence, redrive)]).await, Ok(vec![Outcome::Gone]));
+    assert_eq!(store.load(key(4), 0).await, Ok(Vec::new()));
 }
 
 pub async fn a_number_is_never_free_again(store: Subject) {
