@@ -112,6 +112,11 @@ impl Engine {
     async fn load(&self, slot: &Slot) -> Result<Option<Box<Live>>> {
         let key = slot.key;
         let Some(mut live) = log::load(self, key).await? else { return Ok(None) };
+        // What a newer owner has begun is not to be looked after here.
+        if !self.store.owns(&self.fence).await? {
+            self.is_replaced();
+            return Err(store::Error::Unavailable("the shard has a newer owner".into()).into());
+        }
         // What was described last is not what is there, where a commit landed without being heard of.
         slot.describe(Arc::new(describe::describe(&live.execution)));
         if live.execution.is_over() {
@@ -235,6 +240,12 @@ impl Engine {
         Ok(Turned { turn, due, at })
     }
 
+    /// What is under way is the newer owner's now; doing it here too would do it twice.
+    fn is_replaced(&self) {
+        self.superseded.store(true, Ordering::Relaxed);
+        self.retire();
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), Lost> {
         let outcomes = self.store.commit(vec![(self.fence, commit)]).await;
         match outcomes.map(|mut outcomes| outcomes.pop()) {
@@ -243,9 +254,7 @@ impl Engine {
             Ok(Some(Outcome::Gone)) => Err(Lost::Gone),
             Ok(Some(Outcome::SeqTaken)) => Err(Lost::Other(Error::Internal("another writer was here".into()))),
             Ok(Some(Outcome::Fenced)) => {
-                // What is under way is the newer owner's now; doing it here too would do it twice.
-                self.superseded.store(true, Ordering::Relaxed);
-                self.retire();
+                self.is_replaced();
                 Err(Lost::SetAside(Error::Internal("the shard has a newer owner".into())))
             }
             Ok(None) => Err(Lost::Other(Error::Internal("the store gave no outcome".into()))),

@@ -177,7 +177,10 @@ impl Engine {
             describe_ends(&listing, &ends, events)
                 .ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
         });
-        self.unless_gone(execution, listing.key, description).await
+        let description = self.unless_gone(execution, listing.key, description).await?;
+        // A commit may have landed that nobody has heard of: what memory does not tell yet is not told from here.
+        let known = self.slots.description_of(listing.key).filter(|_| !self.is_superseded());
+        Ok(known.map_or(description, |known| ExecutionDescription::clone(&known)))
     }
 
     /// What was read of an execution's log; what cannot be read may just have been deleted.

@@ -201,8 +201,12 @@ impl Slots {
     pub fn description(&self, arn: &str) -> Option<Arc<ExecutionDescription>> {
         let maps = self.lock();
         let key = maps.by_arn.get(arn)?;
-        let slot = maps.slot(key)?;
-        slot.description()
+        maps.slot(key)?.description()
+    }
+
+    /// The same, also of one whose ARN is not known yet because it has just been loaded.
+    pub fn description_of(&self, key: ExecutionKey) -> Option<Arc<ExecutionDescription>> {
+        self.lock().slot(&key)?.description()
     }
 
     pub fn key(&self, arn: &str) -> Option<ExecutionKey> {

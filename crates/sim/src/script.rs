@@ -23,6 +23,8 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Fate {
     Lands,
+    /// It is on the disk long before anybody hears of it.
+    HeardLate,
     /// An error, and nothing was written.
     ErrorBefore,
     /// An error, and it was written all the same.

@@ -16,6 +16,10 @@ use crate::plan::Plant;
 use crate::script::Fate;
 use crate::world::World;
 
+/// How likely it is where the store is slow, in thousandths.
+const HEARD_LATE: u32 = 20;
+/// How late it is heard what was to be heard late, in milliseconds.
+const HEARD_LATE_MS: u64 = 500;
 /// How long a full disk stays full, in milliseconds.
 const FULL_MS: u64 = 3_000;
 
@@ -85,6 +89,7 @@ impl FaultyStore {
             (store.error_before, Fate::ErrorBefore),
             (store.error_after, Fate::ErrorAfter),
             (store.full, Fate::Full),
+            (if store.slow_ms > 0 { HEARD_LATE } else { 0 }, Fate::HeardLate),
             (crashes.before_commit, Fate::DiesBefore),
             (crashes.after_commit, Fate::DiesAfter),
         ];
@@ -109,7 +114,7 @@ impl FaultyStore {
                 return Err(Error::Full("no space left".into()));
             }
             Fate::DiesBefore => self.die("dies before commit").await,
-            Fate::Lands | Fate::ErrorAfter | Fate::DiesAfter => {}
+            Fate::Lands | Fate::HeardLate | Fate::ErrorAfter | Fate::DiesAfter => {}
         }
         self.world().perhaps_cut_power();
         let answer = self.world().wait_for(land).await;
@@ -118,6 +123,7 @@ impl FaultyStore {
         }
         match fate {
             Fate::ErrorAfter => return Err(self.failed("error after")),
+            Fate::HeardLate => self.world().sleep_ms(HEARD_LATE_MS).await,
             Fate::DiesAfter => self.die("dies after commit").await,
             _ => {}
         }
@@ -178,6 +184,10 @@ impl Store for FaultyStore {
             fence
         };
         self.write("acquire", 0, take).await
+    }
+
+    async fn owns(&self, fence: &Fence) -> Result<bool> {
+        self.read("owns", self.world().store().owns(fence)).await
     }
 
     async fn commit(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {

@@ -117,6 +117,33 @@ fn what_the_store_has_shown_is_not_taken_back_by_memory() {
 }
 
 #[test]
+fn what_is_on_the_disk_and_not_heard_of_is_not_told() {
+    tell(
+        |_| {},
+        async |world| {
+            start(&world, "far").await;
+            kill_owner(&world);
+            assert!(house::take(&world).await);
+            world.sleep_ms(1_000).await;
+            // One reads the end from the disk before the stop is answered; the next one is told what is in memory.
+            fates(&world, [(Fate::HeardLate, 0)]);
+            world.state().script.slow_reads.push_back(100);
+            let stop = async {
+                world.sleep_ms(50).await;
+                stop_named(&world, &execution("far"), true).await;
+            };
+            let early = async { describe_named(&world, &execution("far"), true).await };
+            let late = async {
+                world.sleep_ms(300).await;
+                describe_named(&world, &execution("far"), true).await
+            };
+            let ((), early, late) = tokio::join!(stop, early, late);
+            assert_eq!((early, late), (Some(Status::Running), Some(Status::Running)));
+        },
+    );
+}
+
+#[test]
 fn a_full_disk_asks_no_service_twice() {
     let report = tell(
         |_| {},
@@ -232,6 +259,26 @@ fn who_has_lost_the_store_hands_nothing_out() {
             send(&world, &token.expect("the owner hands it out"), Operation::Success).await;
         },
     );
+}
+
+#[test]
+fn who_has_lost_the_store_sends_nothing() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            let (_, old) = world.owner().expect("one lives");
+            assert!(house::take(&world).await);
+            // The new owner's news of the start are still being written when the old one is asked to stop it.
+            fates(&world, [LANDS, (Fate::Lands, 300)]);
+            let stop = async {
+                world.sleep_ms(100).await;
+                let stopped = old.stop_execution(&execution("message"), None, None).await;
+                assert!(stopped.is_err(), "{stopped:?}");
+            };
+            tokio::join!(start(&world, "message"), stop);
+        },
+    );
+    assert_eq!((seen(&report, "service.asked"), seen(&report, "service.resent")), (1, 0));
 }
 
 #[test]

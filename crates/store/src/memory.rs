@@ -197,6 +197,10 @@ impl Store for MemoryStore {
         Ok(Some(Fence { shard, epoch: *epoch }))
     }
 
+    async fn owns(&self, fence: &Fence) -> Result<bool> {
+        Ok(self.tables().epochs.get(&fence.shard) == Some(&fence.epoch))
+    }
+
     async fn commit(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {
         if let Some((_, commit)) = turns.iter().find(|(_, commit)| commit.key.number > ExecutionKey::MAX_NUMBER) {
             return Err(Error::TooLarge(format!("execution {}", commit.key)));

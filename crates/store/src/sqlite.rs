@@ -20,8 +20,9 @@ mod turn;
 mod waiting;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 
@@ -78,6 +79,8 @@ pub struct SqliteStore {
     // Dropped in this order: the writer is the last connection to close, and leaves one file without a log.
     readers: Readers,
     writer: Writer,
+    /// The epoch of each shard's newest owner. One process has the directory, so it need not be read.
+    epochs: Mutex<HashMap<u16, u64>>,
     /// One sweep of definitions at a time, see `numbers.rs`.
     sweep: tokio::sync::Mutex<()>,
     _lock: DirectoryLock,
@@ -94,7 +97,13 @@ impl SqliteStore {
         let copying = open::connect(options, Role::Reader)?;
         let checkpointer = Checkpointer::start(copying, failed.clone())?;
         let writer = Writer::start(Tables::read(connection)?, checkpointer, failed)?;
-        Ok(SqliteStore { readers: Readers::new(readers), writer, sweep: tokio::sync::Mutex::default(), _lock: lock })
+        Ok(SqliteStore {
+            readers: Readers::new(readers),
+            writer,
+            epochs: Mutex::default(),
+            sweep: tokio::sync::Mutex::default(),
+            _lock: lock,
+        })
     }
 
     /// Looks whether everything is what was written; [`Error::Corrupt`](crate::Error::Corrupt) says what is not. Turns go on meanwhile.
@@ -118,7 +127,13 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn acquire(&self, shard: u16, node: &str) -> Result<Option<Fence>> {
         let node = node.to_owned();
-        self.writer.write(0, move |tables| tables.acquire(shard, &node).map(Some)).await
+        let fence = self.writer.write(0, move |tables| tables.acquire(shard, &node)).await?;
+        self.epochs.lock().expect("no panic while held").insert(shard, fence.epoch);
+        Ok(Some(fence))
+    }
+
+    async fn owns(&self, fence: &Fence) -> Result<bool> {
+        Ok(self.epochs.lock().expect("no panic while held").get(&fence.shard) == Some(&fence.epoch))
     }
 
     async fn commit(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {

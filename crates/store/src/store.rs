@@ -17,6 +17,9 @@ pub trait Store: Send + Sync {
     /// Take a shard. Older fences of the shard are refused from now on. `None`: another node's lease still lives.
     async fn acquire(&self, shard: u16, node: &str) -> Result<Option<Fence>>;
 
+    /// Whether nobody has taken the shard over since: then whatever was read of it before was not written by a newer owner.
+    async fn owns(&self, fence: &Fence) -> Result<bool>;
+
     /// Write turns: durable when it returns, with one outcome for each, in order. A refused turn writes nothing and does
     /// not touch its neighbours. After an error the fate of the turns is unknown until their `seq` is asked for.
     async fn commit(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>>;

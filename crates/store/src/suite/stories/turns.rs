@@ -116,6 +116,9 @@ pub async fn an_old_fence_is_refused(store: Subject) {
     for fence in [old, unknown, other] {
         assert_eq!(write(store, fence, turn()).await, Outcome::Fenced);
     }
+    for (fence, owns) in [(old, false), (unknown, false), (new, true), (other, true)] {
+        assert_eq!(store.owns(&fence).await, Ok(owns), "{fence:?}");
+    }
     let never_taken = Fence { shard: 9, epoch: 0 };
     let stranger = ExecutionKey { shard: 9, number: 1 };
     let stranger = Commit::new(stranger, 0, Chunk::default());
