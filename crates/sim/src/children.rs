@@ -11,6 +11,7 @@ use engine::{Engine, Error};
 use machine::Status;
 
 use crate::clients::machine_arn;
+use crate::model;
 use crate::programs::LEAF;
 use crate::services::{Hands, POLL_MS};
 use crate::truth::{failed, succeeded};
@@ -75,7 +76,13 @@ pub(crate) async fn follow(hands: &Hands, request: &TaskRequest, tag: &str) -> R
     let described = match engine(hands).await.describe_execution(&child(request)).await {
         Ok(described) => described,
         Err(error) => {
-            let lost = matches!(error, Error::ExecutionDoesNotExist(_)) && !hands.0.is_superseded();
+            let missing = matches!(error, Error::ExecutionDoesNotExist(_));
+            if missing && model::may_be_gone(&world.state(), &child(request)) {
+                world.saw("child.deleted");
+                world.state().truth.report(tag, failed(Some("States.TaskFailed")));
+                return Ok(Followed::Failed { error: "States.TaskFailed".into(), cause: None });
+            }
+            let lost = missing && !hands.0.is_superseded();
             world.check(!lost, || format!("{} was started and is not there", child(request)));
             return Err(Unreachable(error.to_string()));
         }

@@ -14,6 +14,7 @@ use crate::catalogue;
 use crate::life::Life;
 use crate::model::{self, Asked, CREATED_WITH};
 use crate::programs::{ACCOUNT, DEFINITIONS, INPUTS, LEAF, hash};
+use crate::redrive;
 use crate::services::Token;
 use crate::truth::{failed, succeeded};
 use crate::world::World;
@@ -43,6 +44,7 @@ pub(crate) enum Operation {
     Delete,
     Visit,
     ListMachines,
+    Redrive,
 }
 
 /// How often each is picked.
@@ -63,6 +65,7 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::Delete, 2),
     (Operation::Visit, 6),
     (Operation::ListMachines, 1),
+    (Operation::Redrive, 6),
 ];
 
 pub(crate) fn pick(world: &World) -> Operation {
@@ -168,6 +171,7 @@ pub(crate) async fn operate(world: Arc<World>, operation: Operation) {
         Operation::Delete => catalogue::delete(&world).await,
         Operation::Visit => catalogue::visit(&world).await,
         Operation::ListMachines => catalogue::list(&world).await,
+        Operation::Redrive => redrive::redrive(&world).await,
         Operation::Success | Operation::Failure | Operation::Heartbeat => {
             let token = {
                 let mut state = world.state();
@@ -293,7 +297,7 @@ pub(crate) async fn describe_machine_named(world: &World, machine: &str) {
 }
 
 /// An execution that somebody wanted to start, and whether that was acknowledged.
-fn some_execution(world: &World) -> Option<(String, bool)> {
+pub(crate) fn some_execution(world: &World) -> Option<(String, bool)> {
     let mut guard = world.state();
     let state = &mut *guard;
     let at = state.client_dice.below(state.model.attempted.len());
@@ -320,7 +324,7 @@ pub(crate) async fn stop_named(world: &World, execution: &str, known: bool) {
         }
         Err(Error::ExecutionDoesNotExist(_)) => {
             world.saw("op.stop of nothing");
-            model::missing(execution, known)
+            model::missing(&world.state(), execution, known)
         }
         Err(error) => Err(format!("stop: {error:?}")),
     };
@@ -343,7 +347,7 @@ pub(crate) async fn describe_named(world: &World, execution: &str, known: bool) 
         }
         Err(Error::ExecutionDoesNotExist(_)) => {
             world.saw("op.describe nothing");
-            model::missing(execution, known)
+            model::missing(&world.state(), execution, known)
         }
         Err(error) => Err(format!("describe: {error:?}")),
     };
@@ -361,14 +365,15 @@ async fn finished(world: &World) {
     let judged = match answer {
         Ok(Some(description)) => {
             world.saw("op.finished");
-            world.check(description.status != Status::Running, || format!("{execution} is over and runs"));
+            let again = world.state().model.lives_again(&execution, call.asked.operation);
+            world.check(again || description.status != Status::Running, || format!("{execution} is over and runs"));
             model::described(&mut world.state(), call.asked, &description)
         }
         Ok(None) => {
             world.saw("op.not finished");
             Ok(())
         }
-        Err(Error::ExecutionDoesNotExist(_)) => model::missing(&execution, known),
+        Err(Error::ExecutionDoesNotExist(_)) => model::missing(&world.state(), &execution, known),
         Err(error) => Err(format!("finished: {error:?}")),
     };
     world.check_result(judged);
@@ -394,6 +399,7 @@ pub(crate) async fn read_history(
 ) -> bool {
     let mut from = None;
     loop {
+        let key = world.state().truth.by_arn.get(execution).copied();
         let had = {
             let state = world.state();
             state.truth.log(execution).map_or(0, |log| log.execution.events).max(state.model.events_read(execution))
@@ -406,7 +412,7 @@ pub(crate) async fn read_history(
         let page = match answer {
             Ok(page) => page,
             Err(Error::ExecutionDoesNotExist(_)) => {
-                world.check_result(model::missing(execution, known));
+                world.check_result(model::missing(&world.state(), execution, known));
                 return false;
             }
             Err(error) => {
@@ -415,6 +421,10 @@ pub(crate) async fn read_history(
             }
         };
         world.saw(if reverse { "op.history reversed" } else { "op.history" });
+        if world.state().truth.by_arn.get(execution).copied() != key {
+            world.saw("op.history of a successor");
+            return false;
+        }
         let judged = model::history(&mut world.state(), execution, from, reverse, data, had, &page);
         world.check_result(judged);
         from = page.next;
@@ -439,6 +449,7 @@ pub(crate) async fn list_machine(world: &World, machine: &str, limit: usize, sta
     let prefix = execution_arn(&machine, "");
     let known: Vec<String> =
         world.state().model.started.keys().filter(|execution| execution.starts_with(&prefix)).cloned().collect();
+    let asked = world.state().operations;
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let Some(mut call) = Call::begin(world, format!("list {machine} {status:?} {after:?}")) else { return false };
@@ -458,7 +469,7 @@ pub(crate) async fn list_machine(world: &World, machine: &str, limit: usize, sta
             }
         }
         if after.is_none() {
-            let judged = model::listed(&world.state(), &known, status, &rows);
+            let judged = model::listed(&world.state(), asked, &known, status, &rows);
             world.check_result(judged);
             return true;
         }
@@ -505,6 +516,10 @@ pub(crate) async fn send(world: &World, token: &Token, operation: Operation) -> 
         Err(Error::TaskTimedOut) => {
             let waits = state.truth.task(tag).is_some_and(|(_, _, task)| task.outcome.is_none());
             if waits && !call.asked.stale { Err(format!("{tag} waits, and its report was refused")) } else { Ok(()) }
+        }
+        Err(Error::TaskDoesNotExist) => {
+            let old = state.truth.task(tag).is_some_and(|(log, _, _)| model::is_old(state, log));
+            if old { Ok(()) } else { Err(format!("{tag} is not known")) }
         }
         Err(ref error) => Err(format!("{operation:?}: {error:?}")),
     };

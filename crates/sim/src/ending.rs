@@ -54,12 +54,10 @@ pub(crate) async fn settle(world: &Arc<World>) {
             }
         });
     }
-    let slack = {
-        let state = world.state();
-        state.latest_wall - world.wall_ms() - state.owners.skew_ms
-    };
-    let deadline = world.now_ms() as i64 + slack.max(0) + PATIENCE_MS;
-    while (world.now_ms() as i64) < deadline {
+    // What any clock has shown may stand in a log, and the owner's may be set back by hours.
+    let shown = owners_wall_ms(world);
+    let until = world.state().latest_wall.max(shown) + PATIENCE_MS;
+    while owners_wall_ms(world) < until {
         world.sleep_ms(ROUND_MS).await;
         // One that was being shut down when the faults ended has gone meanwhile.
         if world.owner().is_none() {
@@ -81,11 +79,16 @@ pub(crate) async fn settle(world: &Arc<World>) {
         for execution in lost {
             stop_named(world, &execution, false).await;
         }
-        if world.state().truth.logs.values().all(is_settled) {
+        if world.state().truth.logs.values().all(Log::is_settled) {
             break;
         }
     }
     check(world).await;
+}
+
+/// What the owner's clock shows.
+fn owners_wall_ms(world: &World) -> i64 {
+    world.wall_ms() + world.state().owners.skew_ms
 }
 
 /// A process died between writing that a task is handed out and telling the worker: only the task's own time limit, or
@@ -97,10 +100,6 @@ fn is_lost(state: &State, task: &Task) -> bool {
         && task.timeout_seconds.is_none()
         && task.started_by.is_some_and(|by| Some(by) != owner)
         && !state.model.handed_out.contains_key(&task.tag)
-}
-
-fn is_settled(log: &Log) -> bool {
-    log.execution.is_over() && log.execution.debts.is_empty()
 }
 
 async fn check(world: &Arc<World>) {
@@ -124,7 +123,7 @@ async fn check(world: &Arc<World>) {
     let (unsettled, lost, undone) = {
         let state = world.state();
         let logs = state.truth.logs.values();
-        let unsettled: Vec<String> = logs.filter(|log| !is_settled(log)).map(unsettled).collect();
+        let unsettled: Vec<String> = logs.filter(|log| !log.is_settled()).map(unsettled).collect();
         let lost = state.model.started.keys().find(|arn| !state.truth.by_arn.contains_key(*arn)).cloned();
         (unsettled, lost, undone(&state))
     };

@@ -18,6 +18,7 @@ mod model;
 mod plan;
 mod power;
 mod programs;
+mod redrive;
 mod script;
 mod services;
 mod store;

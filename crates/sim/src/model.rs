@@ -26,11 +26,23 @@ pub(crate) struct Model {
     pub handed_out: BTreeMap<String, u32>,
     /// After which operation an execution was said to be over.
     over: BTreeMap<String, u64>,
+    redrives: BTreeMap<String, Redrives>,
+    /// How long after its end an execution is certain to be kept, in milliseconds; for ever where nothing is said.
+    kept_ms: Option<i64>,
     /// How many events of an execution a reader has seen.
     read: BTreeMap<String, u64>,
     /// The roles and definitions that each state machine was given; none for those that it was created with.
     roles: BTreeMap<String, Vec<Role>>,
     pub passing: Passing,
+}
+
+/// What is known of the attempts to redrive an execution.
+#[derive(Default)]
+struct Redrives {
+    /// Attempts of which nobody knows what comes of them.
+    open: u32,
+    /// After which operation the last of the others was answered.
+    answered: u64,
 }
 
 /// A role and a definition that a state machine was given in one update, or may have been. Times are numbers of
@@ -110,7 +122,7 @@ pub(crate) fn started(state: &mut State, asked: Asked, arn: &str, input: &str, a
     let begun = log.execution.started.as_ref().expect("a log begins with its start");
     require(begun.input.text().as_ref() == input, || format!("{arn} runs with another input than was acknowledged"))?;
     require(log.execution.started_at == at, || format!("{arn} was said to begin at {at}"))?;
-    let over = state.model.over.get(arn).is_some_and(|over| *over < asked.operation);
+    let over = state.model.is_over(arn, asked);
     require(!over || asked.stale, || format!("{arn} was started again after it was over"))?;
     state.model.started.insert(arn.to_owned(), (input.to_owned(), at));
     Ok(())
@@ -127,22 +139,52 @@ pub(crate) fn exists(state: &State, asked: Asked, arn: &str, input: &str) -> Jud
     let log = log(&state.truth, arn)?;
     let begun = log.execution.started.as_ref().expect("a log begins with its start");
     let same = begun.input.text().as_ref() == input && !log.execution.is_over();
-    require(!same || asked.stale, || format!("{arn} runs with the same input and was refused"))
+    let excused = asked.stale || state.model.lives_again(arn, asked.operation);
+    require(!same || excused, || format!("{arn} runs with the same input and was refused"))
 }
 
 /// StopExecution was acknowledged.
 pub(crate) fn stopped(state: &mut State, asked: Asked, arn: &str, at: Timestamp) -> Judgement {
     let log = log(&state.truth, arn)?;
+    if state.model.lives_again(arn, asked.operation) {
+        return Ok(());
+    }
     require(log.execution.is_over(), || format!("{arn} was stopped and runs"))?;
     let told = log.execution.stopped_at == Some(at);
     require(told || asked.stale, || format!("{arn} stopped at {:?}, not at {at}", log.execution.stopped_at))?;
-    state.model.over.entry(arn.to_owned()).or_insert(state.operations);
+    told_over(state, arn);
     Ok(())
 }
 
 /// An execution was said not to be there. `known`: it was acknowledged before the question.
-pub(crate) fn missing(arn: &str, known: bool) -> Judgement {
-    require(!known, || format!("{arn} was acknowledged and is not found"))
+pub(crate) fn missing(state: &State, arn: &str, known: bool) -> Judgement {
+    require(!known || may_be_gone(state, arn), || format!("{arn} was acknowledged and is not found"))
+}
+
+/// Whether an execution has been over for so long that it need not be kept.
+pub(crate) fn may_be_gone(state: &State, arn: &str) -> bool {
+    state.truth.log(arn).is_none_or(|log| is_old(state, log))
+}
+
+pub(crate) fn is_old(state: &State, log: &Log) -> bool {
+    let stopped = log.execution.stopped_at.filter(|_| log.is_settled());
+    state.model.kept_ms.zip(stopped).is_some_and(|(kept, stopped)| stopped + kept <= state.latest_wall)
+}
+
+/// RedriveExecution was acknowledged.
+pub(crate) fn redriven_at(state: &State, arn: &str, at: Timestamp) -> Judgement {
+    let log = log(&state.truth, arn)?;
+    let right = log.records.iter().any(|r| r.at == at && matches!(r.body, machine::Body::ExecutionRedriven { .. }));
+    require(right, || format!("{arn} was said to be redriven at {at}, and the log knows nothing of it"))
+}
+
+/// Somebody was told that an execution is over.
+fn told_over(state: &mut State, arn: &str) {
+    let (model, now) = (&mut state.model, state.operations);
+    let again = model.over.get(arn).is_none_or(|over| model.lives_again(arn, *over));
+    if again {
+        model.over.insert(arn.to_owned(), now);
+    }
 }
 
 /// An execution was described.
@@ -153,7 +195,7 @@ pub(crate) fn described(state: &mut State, asked: Asked, seen: &ExecutionDescrip
     require(seen.input.text() == begun.input.text(), || format!("{arn} is shown with another input"))?;
     require(seen.started_at == execution.started_at, || format!("{arn} is shown to begin at {}", seen.started_at))?;
     if seen.status == Status::Running {
-        let over = state.model.over.get(arn).is_some_and(|over| *over < asked.operation);
+        let over = state.model.is_over(arn, asked);
         require(!over || asked.stale, || format!("{arn} is shown as running after it was over"))?;
         return require(seen.stopped_at.is_none() && seen.output.is_none(), || format!("{arn} runs and has ended"));
     }
@@ -161,8 +203,11 @@ pub(crate) fn described(state: &mut State, asked: Asked, seen: &ExecutionDescrip
         && seen.stopped_at == execution.stopped_at
         && seen.failure == execution.failure
         && seen.output.as_ref().map(|o| o.text()) == execution.output.as_ref().map(|o| o.text());
+    if state.model.lives_again(arn, asked.operation) {
+        return Ok(());
+    }
     require(same, || format!("{arn} is shown as {:?}, and is {:?}", seen.status, execution.status))?;
-    state.model.over.entry(arn.to_owned()).or_insert(state.operations);
+    told_over(state, arn);
     Ok(())
 }
 
@@ -201,18 +246,64 @@ pub(crate) fn history(
 }
 
 impl Model {
+    pub fn new(kept_ms: Option<i64>) -> Model {
+        Model { kept_ms, ..Model::default() }
+    }
+
     /// How many events of an execution somebody has seen.
     pub fn events_read(&self, arn: &str) -> u64 {
         self.read.get(arn).copied().unwrap_or_default()
     }
+
+    /// RedriveExecution is asked for.
+    pub fn redriving(&mut self, arn: &str) {
+        self.redrives.entry(arn.to_owned()).or_default().open += 1;
+    }
+
+    /// It was answered; whether nobody else asked for it meanwhile.
+    pub fn redriven(&mut self, arn: &str, asked: u64, now: u64) -> bool {
+        let redrives = self.redrives.entry(arn.to_owned()).or_default();
+        let alone = redrives.open == 1 && redrives.answered < asked;
+        redrives.open -= 1;
+        redrives.answered = now;
+        alone
+    }
+
+    /// Whether an execution may have been redriven since an operation was asked for.
+    pub fn lives_again(&self, arn: &str, since: u64) -> bool {
+        self.redrives.get(arn).is_some_and(|redrives| redrives.open > 0 || redrives.answered >= since)
+    }
+
+    /// Whether an execution was said to be over before this was asked, and cannot have been redriven since.
+    fn is_over(&self, arn: &str, asked: Asked) -> bool {
+        self.over.get(arn).is_some_and(|over| *over < asked.operation && !self.lives_again(arn, *over))
+    }
+
+    /// An execution of this name was deleted, and another one has begun.
+    pub fn begins_anew(&mut self, arn: &str) {
+        self.started.remove(arn);
+        self.over.remove(arn);
+        self.read.remove(arn);
+        self.redrives.remove(arn);
+    }
 }
 
 /// All rows of a state machine's list; `known` were acknowledged before the question.
-pub(crate) fn listed(state: &State, known: &[String], status: Option<Status>, rows: &[ExecutionRow]) -> Judgement {
+pub(crate) fn listed(
+    state: &State,
+    asked: u64,
+    known: &[String],
+    status: Option<Status>,
+    rows: &[ExecutionRow],
+) -> Judgement {
     let mut seen = BTreeSet::new();
     for row in rows {
-        let execution = &log(&state.truth, &row.arn)?.execution;
+        let log = log(&state.truth, &row.arn)?;
+        let execution = &log.execution;
         require(seen.insert(&row.arn), || format!("{} is listed twice", row.arn))?;
+        if log.is_successor || state.model.lives_again(&row.arn, asked) {
+            continue;
+        }
         require(row.started_at == execution.started_at, || format!("{} is listed as begun at another time", row.arn))?;
         let right = row.status == Status::Running || row.status == execution.status;
         require(right, || format!("{} is listed as {:?}", row.arn, row.status))?;
@@ -220,7 +311,7 @@ pub(crate) fn listed(state: &State, known: &[String], status: Option<Status>, ro
     }
     let ordered = rows.windows(2).all(|pair| pair[0].started_at >= pair[1].started_at);
     require(ordered, || "a list that is not in order".into())?;
-    let lost = known.iter().find(|arn| status.is_none() && !seen.contains(arn));
+    let lost = known.iter().find(|arn| status.is_none() && !seen.contains(arn) && !may_be_gone(state, arn));
     require(lost.is_none(), || format!("{lost:?} was acknowledged and is not listed"))
 }
 

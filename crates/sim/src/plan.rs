@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use engine::Settings;
+use engine::{Retention, Settings};
 use machine::Limits;
 
 use crate::dice::Dice;
@@ -162,6 +162,22 @@ impl Plan {
     }
 }
 
+/// What ended a minute ago goes.
+const BY_AGE: Retention = Retention { age: Some(Duration::from_secs(60)), bytes: None };
+/// The store is always too full: what ended five minutes ago goes.
+const BY_SIZE: Retention = Retention { age: None, bytes: Some(1) };
+
+impl Plan {
+    /// How long after its end an execution is certain to be kept, in milliseconds.
+    pub fn kept_ms(&self) -> Option<i64> {
+        match self.settings.retention {
+            BY_AGE => Some(60_000),
+            BY_SIZE => Some(300_000),
+            _ => None,
+        }
+    }
+}
+
 /// Small limits reach what large ones would reach in years.
 fn settings(dice: &mut Dice) -> Settings {
     let limits = Limits {
@@ -176,6 +192,7 @@ fn settings(dice: &mut Dice) -> Settings {
         starts: *dice.pick(&[2, 20_000, 20_000]),
         pollers: *dice.pick(&[1, 1_000, 1_000]),
         timer_horizon: Duration::from_secs(*dice.pick(&[2, 20, 600])),
+        retention: *dice.pick(&[Retention::default(), Retention::default(), BY_AGE, BY_SIZE]),
         limits,
         ..Settings::default()
     }

@@ -187,6 +187,37 @@ pub(crate) const DEFINITIONS: &[Definition] = &[
             "E":{"Type":"Succeed"}}}"#,
     ),
     row(
+        "expressions",
+        r#"{"QueryLanguage":"JSONata","StartAt":"A","States":{
+            "A":{"Type":"Pass","Assign":{"id":"{% $uuid() %}","items":"{% $states.input.items %}","n":"{% $random() %}"},
+                "Output":"{% $merge([$states.input, {'at': $millis()}]) %}","Next":"B"},
+            "B":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke",
+                "Arguments":{"FunctionName":"f","Payload":{"tag":"{% $uuid() %}","id":"{% $id %}"}},
+                "Assign":{"done":"{% $states.result %}"},"Output":"{% $states.input %}",
+                "Retry":[{"ErrorEquals":["Service.Busy"],"IntervalSeconds":1,"MaxAttempts":1}],
+                "Catch":[{"ErrorEquals":["States.ALL"],"Assign":{"done":"{% $states.errorOutput %}"},
+                    "Output":"{% $states.input %}","Next":"C"}],"Next":"C"},
+            "C":{"Type":"Wait","Seconds":"{% $states.input.n + 1 %}","Next":"D"},
+            "D":{"Type":"Map","Items":"{% $items %}","MaxConcurrency":2,"ItemProcessor":{"StartAt":"E","States":{
+                "E":{"Type":"Choice","Assign":{"own":"{% $states.input %}"},
+                    "Choices":[{"Condition":"{% $type($states.input) = 'number' and $states.input % 2 = 1 %}","Next":"F"}],
+                    "Default":"G"},
+                "F":{"Type":"Wait","Seconds":2,"Next":"G"},
+                "G":{"Type":"Task","Resource":"arn:aws:states:us-east-1:000000000000:activity:busy",
+                    "Arguments":{"tag":"{% $uuid() %}","own":"{% $states.input %}"},"TimeoutSeconds":60,"End":true}}},
+                "Next":"H"},
+            "H":{"Type":"Pass","Output":{"id":"{% $id %}","hash":"{% $hash($string($done), 'SHA-256') %}"},"End":true}}}"#,
+    ),
+    row(
+        "mistaken",
+        r#"{"StartAt":"A","States":{
+            "A":{"Type":"Pass","Assign":{"n.$":"$.n","m":{"s.$":"$.s"}},"Next":"B"},
+            "B":{"Type":"Pass","QueryLanguage":"JSONata","Output":"{% $n < 2 ? $states.input : $states.input.items[99] %}",
+                "Assign":{"n":"{% $n + 1 %}"},"Next":"C"},
+            "C":{"Type":"Wait","SecondsPath":"$m.s","Next":"D"},
+            "D":{"Type":"Fail","ErrorPath":"States.Format('Over.{}', $n)"}}}"#,
+    ),
+    row(
         "hurry",
         r#"{"TimeoutSeconds":20,"StartAt":"P","States":{"P":{"Type":"Parallel","End":true,"Branches":[
             {"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":100,"End":true}}},

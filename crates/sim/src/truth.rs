@@ -7,10 +7,11 @@ use std::sync::Arc;
 use asl::{Kind, Program, Target};
 use machine::codec::{self, Reader};
 use machine::record::Scheduled;
-use machine::{Body, Execution, FrameId, Record, TaskId, Timestamp};
+use machine::{Body, Execution, FrameId, Record, Status, TaskId, Timestamp};
 use store::{Commit, ExecutionKey, ListingChange};
 
 use crate::life::Life;
+use crate::model;
 use crate::programs;
 use crate::world::State;
 
@@ -35,6 +36,8 @@ pub(crate) struct Log {
     pub execution: Execution,
     pub program: Arc<Program>,
     pub tasks: BTreeMap<TaskId, Task>,
+    /// One of this name was there before, and was deleted.
+    pub is_successor: bool,
     reader: Reader,
     chunks: u32,
     /// Until when a frame is to wait.
@@ -97,6 +100,11 @@ impl Truth {
         self.by_arn.get(arn).and_then(|key| self.logs.get(key))
     }
 
+    /// Of each name the execution that began last.
+    pub fn newest(&self) -> impl Iterator<Item = &Log> {
+        self.by_arn.values().filter_map(|key| self.logs.get(key))
+    }
+
     pub fn task(&self, tag: &str) -> Option<(&Log, TaskId, &Task)> {
         let (key, id) = self.tags.get(tag)?;
         let log = self.logs.get(key)?;
@@ -112,7 +120,7 @@ impl Truth {
 pub(crate) fn landed(state: &mut State, commit: &Commit, life: &Life) -> Result<(), String> {
     let records = codec::records(&commit.chunk.records).map_err(|e| e.to_string())?;
     if !state.truth.logs.contains_key(&commit.key) {
-        begin(&mut state.truth, commit, &records)?;
+        begin(state, commit, &records)?;
     }
     let log = state.truth.logs.get_mut(&commit.key).expect("begun");
     if commit.seq != log.chunks {
@@ -123,6 +131,7 @@ pub(crate) fn landed(state: &mut State, commit: &Commit, life: &Life) -> Result<
     let records = log.reader.resolve(records).map_err(|e| e.to_string())?;
     let first = log.execution.events + 1;
     let ended_before = log.execution.is_over();
+    let redriven = records.iter().any(|record| matches!(record.body, Body::ExecutionRedriven { .. }));
     for record in records {
         take(state, commit.key, record, life)?;
     }
@@ -136,22 +145,38 @@ pub(crate) fn landed(state: &mut State, commit: &Commit, life: &Life) -> Result<
     if (commit.chunk.first_event, u64::from(commit.chunk.events)) != (first, events) {
         return Err(format!("the chunk says events {}+{}", commit.chunk.first_event, commit.chunk.events));
     }
-    let ends = log.execution.is_over() && !ended_before;
-    let listed = matches!(&commit.listing, Some(ListingChange::End { .. }))
-        || matches!(&commit.listing, Some(ListingChange::Start(row)) if row.stopped_at.is_some());
+    let ends = log.execution.is_over() && (redriven || !ended_before);
+    let listed = match &commit.listing {
+        None => false,
+        Some(ListingChange::End { .. }) => true,
+        Some(ListingChange::Start(row)) => row.stopped_at.is_some(),
+        Some(ListingChange::Redrive { stopped_at, .. }) => stopped_at.is_some(),
+    };
     if ends != listed {
         return Err(format!("it ends: {ends}, and its row says so: {listed}"));
+    }
+    if redriven != matches!(&commit.listing, Some(ListingChange::Redrive { .. })) {
+        return Err(format!("it is redriven: {redriven}, and its row says otherwise"));
     }
     Ok(())
 }
 
-fn begin(truth: &mut Truth, commit: &Commit, records: &[Record<codec::PayloadRef>]) -> Result<(), String> {
+fn begin(state: &mut State, commit: &Commit, records: &[Record<codec::PayloadRef>]) -> Result<(), String> {
     let Some(Body::ExecutionStarted(started)) = records.first().map(|record| &record.body) else {
         return Err("a log that does not begin with its start".into());
     };
     let program = programs::program(&started.definition).ok_or("a definition that nobody created")?;
+    let before = state.truth.log(&started.arn);
+    if before.is_some_and(|before| !model::is_old(state, before)) {
+        return Err(format!("{} begins twice", started.arn));
+    }
+    let is_successor = before.is_some();
+    if is_successor {
+        state.model.begins_anew(&started.arn);
+    }
     let log = Log {
         arn: started.arn.to_string(),
+        is_successor,
         records: Vec::new(),
         execution: Execution::default(),
         program,
@@ -160,10 +185,8 @@ fn begin(truth: &mut Truth, commit: &Commit, records: &[Record<codec::PayloadRef
         chunks: 0,
         waits: BTreeMap::new(),
     };
-    if truth.by_arn.insert(log.arn.clone(), commit.key).is_some() {
-        return Err(format!("{} begins twice", log.arn));
-    }
-    truth.logs.insert(commit.key, log);
+    state.truth.by_arn.insert(log.arn.clone(), commit.key);
+    state.truth.logs.insert(commit.key, log);
     Ok(())
 }
 
@@ -177,7 +200,16 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
     if record.at < execution.last_at || record.at > latest {
         return Err(format!("{} at {} after {}", name(&record.body), record.at, execution.last_at));
     }
-    if execution.is_over() && !matches!(record.body, Body::Settled { .. }) {
+    if let Body::ExecutionRedriven { count, token, .. } = &record.body {
+        let last = execution.redriven.as_ref();
+        let may_be = execution.is_over() && execution.status != Status::Succeeded;
+        let same = token.is_some() && last.is_some_and(|last| last.token == *token);
+        if !may_be || same || *count != last.map_or(0, |last| last.count) + 1 {
+            return Err(format!("{:?} is redriven with {token:?} after {last:?}", execution.status));
+        }
+        // What was waited for is waited for anew.
+        log.waits.clear();
+    } else if execution.is_over() && !matches!(record.body, Body::Settled { .. }) {
         return Err(format!("{} after the end", name(&record.body)));
     }
     if matches!(record.body, Body::ExecutionStarted(_)) != log.records.is_empty() {
@@ -239,6 +271,11 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
 }
 
 impl Log {
+    /// Whether nothing of it is under way any more.
+    pub fn is_settled(&self) -> bool {
+        self.execution.is_over() && self.execution.debts.is_empty()
+    }
+
     /// How many turns it holds.
     pub fn chunks(&self) -> usize {
         self.chunks as usize

@@ -87,7 +87,7 @@ impl World {
         let state = State {
             transcript: Transcript::new(whole_transcript),
             truth: Truth::default(),
-            model: Model::default(),
+            model: Model::new(plan.kept_ms()),
             services: Services::default(),
             script: Script::default(),
             owners: Owners::default(),
