@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use asl::{Kind, Pattern, Payload, Program, Resource, Target};
 use machine::record::{DebtKind, LOGS, Stage};
-use machine::{Body, Effect, Execution, Input, Record, Report, Status, TaskId, Turn, Verdict};
+use machine::{Body, Effect, Execution, Input, Record, Report, Status, TaskId, Timestamp, Turn, Verdict};
 use store::ExecutionKey;
 use tokio::task::AbortHandle;
 
@@ -302,7 +302,7 @@ impl Engine {
             role: started.role.clone(),
             account: home.account.into(),
             region: home.region.into(),
-            idempotency_key: idempotency_key(&started.arn, task),
+            idempotency_key: idempotency_key(&started.arn, execution.started_at, task),
             trace: None,
             resent: false,
         })
@@ -458,7 +458,7 @@ impl Engine {
             let _ = watcher.send(());
         }
         let Some(started) = execution.started.as_ref() else { return };
-        if self.deleting.lock().expect("no panic while held").contains(&started.machine) {
+        if self.deleting.number(&started.machine).is_some() {
             let (engine, machine) = (self.clone(), started.machine.clone());
             tokio::spawn(async move { engine.delete_when_idle(&machine).await });
         }
@@ -469,8 +469,9 @@ fn is_job(resource: &Resource) -> bool {
     matches!(resource.target, Target::Integration { pattern: Pattern::Sync { .. }, .. })
 }
 
-/// The same for every attempt to send one task: a hash, so that its length and letters suit every service.
-fn idempotency_key(execution: &str, task: TaskId) -> String {
-    let hash = crate::programs::hash(&format!("{execution}/{task}"));
+/// The same for every attempt to send one task, and for nothing else, also where an execution takes the name of one that
+/// was deleted: a hash, so that its length and letters suit every service.
+fn idempotency_key(execution: &str, started_at: Timestamp, task: TaskId) -> String {
+    let hash = crate::programs::hash(&format!("{execution}/{started_at}/{task}"));
     hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }

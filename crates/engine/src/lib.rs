@@ -11,6 +11,7 @@ pub mod arn;
 mod beats;
 mod callbacks;
 mod clock;
+mod deleting;
 mod deliveries;
 mod describe;
 mod dispatch;
@@ -34,7 +35,7 @@ mod timers;
 mod token;
 mod versions;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -106,7 +107,7 @@ pub struct Shared {
     programs: Programs,
     machines: Mutex<LruCache<Arc<str>, CachedMachine>>,
     named: NamedCache,
-    deleting: Mutex<HashSet<Arc<str>>>,
+    deleting: deleting::Deleting,
     slots: Slots,
     timers: Timers,
     beats: Beats,
@@ -163,7 +164,7 @@ impl Engine {
             programs: Programs::new(settings.programs),
             machines: Mutex::new(LruCache::new(CACHED_MACHINES)),
             named: NamedCache::default(),
-            deleting: Mutex::default(),
+            deleting: deleting::Deleting::default(),
             slots: Slots::new(settings.resident_bytes, settings.mailbox),
             timers: Timers::default(),
             beats: Beats::default(),

@@ -309,7 +309,7 @@ impl Engine {
             current.status = MachineStatus::Deleting;
             let marker = ItemChange::Put { item: deleting_marker(&current), expect: Expect::Any };
             if self.write_machine(revision, &current, vec![marker], Vec::new()).await? {
-                self.deleting.lock().expect("no panic while held").insert(current.arn.clone());
+                self.deleting.add(current.arn.clone());
                 self.delete_when_idle(machine).await;
                 return Ok(());
             }
@@ -332,6 +332,7 @@ impl Engine {
     }
 
     async fn delete_if_idle(&self, machine: &str) -> Result<()> {
+        let number = self.deleting.number(machine);
         let found = match self.stored_machine(machine).await {
             Err(Error::StateMachineDoesNotExist(_)) => {
                 self.forget_machine(machine);
@@ -361,7 +362,7 @@ impl Engine {
                 self.cache(machine, CachedMachine { revision, machine: None });
             }
         }
-        self.deleting.lock().expect("no panic while held").remove(machine);
+        self.deleting.remove(machine, number);
         Ok(())
     }
 
@@ -483,7 +484,7 @@ impl Engine {
         loop {
             let page = self.store.items(ItemKind::Setting, DELETING, None, 1000).await?;
             for (item, _) in page.items {
-                self.deleting.lock().expect("no panic while held").insert(item.name.as_str().into());
+                self.deleting.add(item.name.as_str().into());
                 self.delete_when_idle(&item.name).await;
             }
             if !page.more {

@@ -408,6 +408,20 @@ fn a_state_machine_that_went_unheard_does_not_take_its_successor_along() {
 }
 
 #[test]
+fn a_name_that_is_used_again_has_requests_of_its_own() {
+    let report = tell(
+        |plan| plan.settings.retention.age = Some(Duration::from_secs(60)),
+        async |world| {
+            for _ in 0..2 {
+                assert!(start(&world, "message").await, "the name is free");
+                world.sleep_ms(120_000).await;
+            }
+        },
+    );
+    assert_eq!((seen(&report, "service.asked"), seen(&report, "record.ExecutionFailed")), (2, 2));
+}
+
+#[test]
 fn who_deletes_what_another_has_deleted_knows_it_no_more() {
     let mut plan = Plan::quiet(0);
     plan.scripted = true;
