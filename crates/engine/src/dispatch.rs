@@ -302,7 +302,11 @@ impl Engine {
             role: started.role.clone(),
             account: home.account.into(),
             region: home.region.into(),
-            idempotency_key: idempotency_key(&started.arn, execution.started_at, task),
+            // An Express execution has its ARN alone, and begins anew after a crash.
+            idempotency_key: match home.kind {
+                "express" => idempotency_key(&started.arn, 0, task),
+                _ => idempotency_key(&started.arn, execution.started_at, task),
+            },
             trace: None,
             resent: false,
         })
