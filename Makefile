@@ -30,6 +30,7 @@ test: setup  ## format, lints, all Rust tests, then real AWS clients against the
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(RUN_TESTS)
 	cargo build --locked --workspace --bins --examples
+	cargo build --locked --manifest-path tests/wire/clients/rust/Cargo.toml --target-dir target/clients/rust
 	target/debug/soak --server $(DEBUG) --rounds 200
 	STEPWELL=$(abspath $(DEBUG)) .venv/bin/python -m pytest tests/wire
 

@@ -73,6 +73,17 @@ def test_the_javascript_sdk(server):
     assert server.ended(told["execution"])["status"] == "SUCCEEDED"
 
 
+def test_the_rust_sdk(server):
+    name, definition = first_example()
+    program = ROOT / "target/clients/rust/debug/first-example"
+    manifest = (CLIENTS / "rust/Cargo.toml").relative_to(ROOT)
+    how = f"cargo build --locked --manifest-path {manifest} --target-dir target/clients/rust"
+    assert program.exists(), f"`{how}` builds this client, as `make test` does"
+    told = json.loads(run([program, name, definition, ROLE], server))
+    assert (told["status"], told["output"], told["sync"]) == ("SUCCEEDED", '"hello"', '"hello"')
+    assert server.ended(told["execution"])["status"] == "SUCCEEDED"
+
+
 def test_a_host_with_the_prefix_of_the_sdks_is_answered(server):
     """Whoever lets `sync-localhost` resolve may leave the prefix on."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)

@@ -68,6 +68,8 @@ const HOUSE: &[Place] = &[
     // What the fuzzer and its replay hand hostile bytes to.
     place("hostile", &["engine", "machine", "asl", "jsonpath", "server"], &[], false),
     place("fuzz", &["hostile"], &[], false),
+    // A client of the wire tests, and a workspace of its own too.
+    place("first-example", &[], &[], false),
     place("bench", &[], &[], false),
     place("soak", &[], &[], false),
     // It measures the others from inside.
