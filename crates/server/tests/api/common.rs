@@ -64,8 +64,11 @@ impl House {
         House { engine, api, keeper }
     }
 
-    pub async fn call(&self, operation: &str, parameters: Value) -> Result<Value, ApiError> {
-        self.api.call(ACCOUNT, operation, parameters).await
+    pub async fn call(&self, operation: &str, mut parameters: Value) -> Result<Value, ApiError> {
+        ignore(operation, "<", &mut parameters);
+        let mut answer = self.api.call(ACCOUNT, operation, parameters).await?;
+        ignore(operation, ">", &mut answer);
+        Ok(answer)
     }
 
     #[track_caller]
@@ -75,6 +78,27 @@ impl House {
             let answer = self.call(operation, parameters).await;
             answer.unwrap_or_else(|error| panic!("{place}: {operation}: {error:?}"))
         }
+    }
+
+    /// Some members of the items of each page, up to the last one.
+    pub async fn pages<T>(
+        &self,
+        operation: &'static str,
+        mut request: Value,
+        items: &str,
+        of: impl Fn(&Value) -> T,
+    ) -> Vec<Vec<T>> {
+        const MOST: usize = 10;
+        let mut pages = Vec::new();
+        while pages.len() < MOST {
+            let page = self.good(operation, request.clone()).await;
+            pages.push(page[items].as_array().unwrap().iter().map(&of).collect());
+            match page.get("nextToken") {
+                Some(token) => request["nextToken"] = token.clone(),
+                None => return pages,
+            }
+        }
+        panic!("{operation}: more than {MOST} pages");
     }
 
     /// `Code: message`.
@@ -112,6 +136,18 @@ impl House {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("nothing was sent");
+    }
+}
+
+/// Names a field (`CreateActivity < name`) that is neither asked nor answered, as if the server knew nothing of it: a
+/// test that is said to hold it must fail then.
+pub const IGNORED: &str = "IGNORED_FIELD";
+
+fn ignore(operation: &str, sign: &str, members: &mut Value) {
+    let Ok(ignored) = std::env::var(IGNORED) else { return };
+    let field = ignored.strip_prefix(operation).and_then(|rest| rest.strip_prefix(&format!(" {sign} ")));
+    if let (Some(field), Some(members)) = (field, members.as_object_mut()) {
+        members.remove(field);
     }
 }
 

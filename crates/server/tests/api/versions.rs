@@ -1,8 +1,6 @@
 //! Versions, aliases and Express executions through the API: what is asked and what is answered.
 
-mod common;
-
-use common::{CALLBACK, FAIL, House, PASS, ROLE, WAIT, plain};
+use crate::common::{CALLBACK, FAIL, House, PASS, ROLE, WAIT, plain};
 use serde_json::{Value, json};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
@@ -84,7 +82,11 @@ async fn versions() {
     let told = house.bad("PublishStateMachineVersion", stale).await;
     assert!(told.starts_with("ConflictException: "), "{told}");
     let described = json!({"stateMachineArn": MACHINE, "description": "late"});
-    assert_eq!(house.good("PublishStateMachineVersion", described).await["stateMachineVersionArn"], version(2));
+    let published = house.good("PublishStateMachineVersion", described.clone()).await;
+    assert_eq!(plain(published), json!({"stateMachineVersionArn": version(2), "creationDate": "time"}));
+    house.good("UpdateStateMachine", json!({"stateMachineArn": MACHINE, "definition": PASS})).await;
+    house.good("PublishStateMachineVersion", described).await;
+    assert_eq!(house.good("DescribeStateMachine", of(3)).await["description"], "late");
     let alone = json!({"stateMachineArn": MACHINE, "definition": PASS, "versionDescription": "d"});
     let told = house.bad("UpdateStateMachine", alone).await;
     assert_eq!(told, "ValidationException: Version description can only be set when publish is true");
@@ -102,6 +104,9 @@ async fn aliases() {
     let alias = house.good("CreateStateMachineAlias", create.clone()).await;
     assert_eq!(house.good("CreateStateMachineAlias", create).await, alias, "idempotent");
     let arn = alias["stateMachineAliasArn"].as_str().unwrap();
+    assert_eq!(plain(alias.clone()), json!({"stateMachineAliasArn": arn, "creationDate": "time"}));
+    let born = house.good("DescribeStateMachineAlias", json!({"stateMachineAliasArn": arn})).await;
+    assert_eq!(born["description"], "d");
     let told = house.alias(json!([route(1, 100)])).await;
     assert!(told.starts_with("ConflictException: "), "{told}");
     let execution = house.start(arn, "by-alias").await;
@@ -117,7 +122,7 @@ async fn aliases() {
     let told = house.bad("UpdateStateMachineAlias", this.clone()).await;
     assert_eq!(told, "ValidationException: Either the description or the routing configuration must be specified");
     let update = json!({"stateMachineAliasArn": arn, "description": "new", "routingConfiguration": [route(2, 100)]});
-    house.good("UpdateStateMachineAlias", update).await;
+    assert_eq!(plain(house.good("UpdateStateMachineAlias", update).await), json!({"updateDate": "time"}));
     let described = plain(house.good("DescribeStateMachineAlias", this.clone()).await);
     assert_eq!(
         described,
@@ -293,19 +298,9 @@ async fn pages_of_aliases() {
         let create = json!({"name": name, "routingConfiguration": [route(1, 100)]});
         house.good("CreateStateMachineAlias", create).await;
     }
-    let mut names = Vec::new();
-    let mut request = json!({"stateMachineArn": MACHINE, "maxResults": 2});
-    loop {
-        let page = house.good("ListStateMachineAliases", request.clone()).await;
-        let items = page["stateMachineAliases"].as_array().unwrap();
-        names.push(
-            items.iter().map(|item| item["stateMachineAliasArn"].as_str().unwrap().to_owned()).collect::<Vec<_>>(),
-        );
-        match page.get("nextToken") {
-            Some(token) => request["nextToken"] = token.clone(),
-            None => break,
-        }
-    }
+    let request = json!({"stateMachineArn": MACHINE, "maxResults": 2});
+    let name = |item: &Value| item["stateMachineAliasArn"].as_str().unwrap().to_owned();
+    let names = house.pages("ListStateMachineAliases", request, "stateMachineAliases", name).await;
     let arn = |name: &str| format!("{MACHINE}:{name}");
     assert_eq!(names, [vec![arn("a"), arn("b")], vec![arn("c")]]);
 }

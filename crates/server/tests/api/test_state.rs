@@ -1,8 +1,6 @@
 //! TestState over the API. What AWS answered to whole requests is in the recorded cases; here is what they do not show.
 
-mod common;
-
-use common::{House, ROLE};
+use crate::common::{House, ROLE};
 use serde_json::{Value, json};
 
 /// What is told of a state, without the texts' quotes.

@@ -1,8 +1,6 @@
 //! What is refused, and in which words: the recorded ones to the letter.
 
-mod common;
-
-use common::{CALLBACK, House, PASS, ROLE, WAIT};
+use crate::common::{CALLBACK, House, PASS, ROLE, WAIT};
 use serde_json::{Value, json};
 
 const MACHINE: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:m";
@@ -399,6 +397,12 @@ async fn definitions_are_judged_without_being_kept() {
     assert!(found >= 2 && all["truncated"] == false, "{all}");
     let one = house.good("ValidateStateMachineDefinition", json!({"definition": two, "maxResults": 1})).await;
     assert_eq!((&one["truncated"], one["diagnostics"].as_array().unwrap().len()), (&json!(true), 1));
+    let path = PASS.replace(r#"{"a":1}"#, r#""$.a""#);
+    for (severity, wanted) in [("ERROR", 0), ("WARNING", 1)] {
+        let request = json!({"definition": path, "severity": severity});
+        let judged = house.good("ValidateStateMachineDefinition", request).await;
+        assert_eq!((&judged["result"], judged["diagnostics"].as_array().unwrap().len()), (&json!("OK"), wanted));
+    }
     let long = format!("{{\"Comment\":\"{}\",{}", x(100_000), &PASS[1..]);
     assert_eq!(house.good("ValidateStateMachineDefinition", json!({"definition": long})).await["result"], "OK");
 }

@@ -1,8 +1,6 @@
 //! Executions whose expressions are out for harm run side by side with others, who are answered meanwhile.
 
-mod common;
-
-use common::{House, PASS};
+use crate::common::{House, PASS};
 use serde_json::json;
 
 /// An expression without end, again and again: each time it fails the state, and the state is entered anew.

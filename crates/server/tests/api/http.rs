@@ -1,14 +1,12 @@
 //! The server from outside: bytes in, bytes out.
 
-mod common;
-
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::common::{PASS, ROLE, engine};
 use bytes::Bytes;
-use common::{PASS, ROLE, engine};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use serde_json::{Value, json};
 use server::{Access, AccessKey, Other, OtherAnswer, Server, ServerSettings};

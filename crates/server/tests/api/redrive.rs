@@ -1,8 +1,6 @@
 //! RedriveExecution over the API: what goes on, what is refused and why, and what is told of it afterwards.
 
-mod common;
-
-use common::House;
+use crate::common::House;
 use serde_json::{Value, json};
 
 const ACTIVITY: &str = "arn:aws:states:us-east-1:000000000000:activity:a";

@@ -1,8 +1,6 @@
 //! Operations one after the other, and all that they answer.
 
-mod common;
-
-use common::{ACCOUNT, CALLBACK, FAIL, House, PASS, ROLE, WAIT, plain};
+use crate::common::{ACCOUNT, CALLBACK, FAIL, House, PASS, ROLE, WAIT, plain};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -51,6 +49,7 @@ async fn a_state_machine_from_birth_to_death() {
       "revisionId": "uuid"
     }
     "#);
+    assert_eq!(house.good("DescribeStateMachine", this.clone()).await["definition"], WAIT);
     let metadata = json!({"stateMachineArn": arn, "includedData": "METADATA_ONLY"});
     insta::assert_json_snapshot!(plain(house.good("DescribeStateMachine", metadata).await), @r#"
     {
@@ -152,6 +151,14 @@ async fn an_execution_that_succeeds() {
       "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven"
     }
     "#);
+    let mut metadata = this.clone();
+    metadata["includedData"] = "METADATA_ONLY".into();
+    let hidden = house.good("DescribeStateMachineForExecution", metadata).await;
+    assert_eq!(hidden["definition"], "{}");
+    let mut bare = this.clone();
+    bare["includeExecutionData"] = false.into();
+    let history = house.good("GetExecutionHistory", bare).await;
+    assert_eq!(history["events"][0]["executionStartedEventDetails"], json!({"roleArn": ROLE}));
     insta::assert_json_snapshot!(plain(house.good("DescribeStateMachineForExecution", this.clone()).await), @r#"
     {
       "stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m",
@@ -363,6 +370,8 @@ async fn an_activity_and_its_worker() {
     }
     "#);
     assert_eq!(house.good("CreateActivity", json!({"name": "a"})).await, created, "idempotent");
+    let tags = house.good("ListTagsForResource", json!({"resourceArn": created["activityArn"]})).await;
+    assert_eq!(tags["tags"], json!([{"key": "k", "value": "v"}]));
     let this = json!({"activityArn": created["activityArn"]});
     insta::assert_json_snapshot!(plain(house.good("DescribeActivity", this.clone()).await), @r#"
     {
@@ -396,6 +405,9 @@ async fn an_activity_and_its_worker() {
     house.finished(&execution).await;
     let described = house.good("DescribeExecution", json!({"executionArn": execution})).await;
     assert_eq!((&described["status"], &described["error"]), (&json!("FAILED"), &json!("Tired")));
+    assert_eq!(described["cause"], "late");
+    let history = house.good("GetExecutionHistory", json!({"executionArn": execution})).await;
+    assert_eq!(history["events"][3]["activityStartedEventDetails"], json!({"workerName": "w"}));
     assert_eq!(house.good("DeleteActivity", this).await, json!({}));
     assert_eq!(house.good("ListActivities", json!({})).await, json!({"activities": []}));
 }
@@ -465,15 +477,19 @@ async fn pages() {
     let stranger = house.api.call("000000000002", "ListStateMachines", next).await.unwrap_err();
     assert_eq!(stranger.code, "InvalidToken", "a token is its account's");
 
-    let mut ids = Vec::new();
-    let mut ask = json!({"executionArn": executions[0], "maxResults": 2, "reverseOrder": true});
-    loop {
-        let page = house.good("GetExecutionHistory", ask.clone()).await;
-        ids.extend(page["events"].as_array().unwrap().iter().map(|event| event["id"].as_u64().unwrap()));
-        let Some(token) = page.get("nextToken") else { break };
-        ask["nextToken"] = token.clone();
+    for name in ["a", "b"] {
+        house.good("CreateActivity", json!({"name": name})).await;
     }
-    assert_eq!(ids, [4, 3, 2, 1]);
+    let first = house.good("ListActivities", json!({"maxResults": 1})).await;
+    let rest = house.good("ListActivities", json!({"nextToken": first["nextToken"]})).await;
+    for (page, name) in [(&first, "a"), (&rest, "b")] {
+        let [activity] = &page["activities"].as_array().unwrap()[..] else { panic!("{page}") };
+        assert_eq!(activity["name"], name);
+    }
+
+    let ask = json!({"executionArn": executions[0], "maxResults": 2, "reverseOrder": true});
+    let ids = |event: &Value| event["id"].as_u64().unwrap();
+    assert_eq!(house.pages("GetExecutionHistory", ask, "events", ids).await, [[4, 3], [2, 1]]);
 }
 
 #[tokio::test]

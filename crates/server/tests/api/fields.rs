@@ -4,28 +4,20 @@
 //! `data/fields.txt` has a line for each field: what is asked (`<`) or answered (`>`), and the test that fails if it is
 //! ignored, or (`~`) why it has no effect. A field that neither file knows fails here.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use common::House;
+use crate::common::{House, IGNORED};
 use engine::port::ApiError;
 use serde_json::{Value, json};
 
 const CONSTRAINTS: &str = include_str!("data/constraints.txt");
 const FIELDS: &str = include_str!("data/fields.txt");
-
-/// The tests that fields may name.
-const TESTS: [(&str, &str); 5] = [
-    ("redrive", include_str!("redrive.rs")),
-    ("stories", include_str!("stories.rs")),
-    ("test_state", include_str!("test_state.rs")),
-    ("validation", include_str!("validation.rs")),
-    ("versions", include_str!("versions.rs")),
-];
-const COMMON: &str = include_str!("common/mod.rs");
 
 /// The page that this test writes where `UPDATE_DOCS` is set, and holds to otherwise.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
@@ -126,33 +118,58 @@ fn every_field_is_told_of() {
     assert!(missing.is_empty() && unknown.is_empty(), "missing {missing:?}, unknown {unknown:?}");
 }
 
-/// The body of a test, by the name that a field gives it.
-fn body(name: &str) -> Option<&'static str> {
-    let (file, test) = name.split_once("::")?;
-    let (_, text) = TESTS.iter().find(|(known, _)| *known == file)?;
-    let from = text.find(&format!("async fn {test}("))?;
-    let rest = &text[from..];
-    Some(rest.find("\n}\n").map_or(rest, |end| &rest[..end]))
+/// A test that takes so long without a field does not pass without it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Runs a test of this program once more, as if a field were not known, and tells whether it fails.
+fn fails_without(field: &Field, test: &str) -> bool {
+    let Field { operation, sign, name, .. } = field;
+    let mut run = Command::new(std::env::current_exe().expect("this program"));
+    run.args(["--exact", test]).env(IGNORED, format!("{operation} {sign} {name}"));
+    // The place of each failure is of no use to anybody here.
+    run.env("RUST_BACKTRACE", "0").env("INSTA_UPDATE", "no").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut run = run.spawn().expect("it runs");
+    let end = Instant::now() + PATIENCE;
+    while Instant::now() < end {
+        if let Some(status) = run.try_wait().expect("it can be asked") {
+            return !status.success();
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    eprintln!("{test} without {operation} {sign} {name}: still no end after {PATIENCE:?}");
+    run.kill().and_then(|()| run.wait()).expect("it can be stopped");
+    true
 }
 
+/// The tests that the fields name fail if the fields are ignored.
 #[test]
-fn the_tests_that_fields_name_speak_of_them() {
-    for Field { operation, sign, name, told } in fields() {
-        if told.starts_with("~ ") {
-            continue;
+fn a_field_that_is_ignored_is_noticed() {
+    let fields = fields();
+    let next = AtomicUsize::new(0);
+    let unnoticed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(field) = fields.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Field { operation, sign, name, told } = field;
+                    if !told.starts_with("~ ") && !fails_without(field, told) {
+                        unnoticed.lock().unwrap().push(format!("{operation} {sign} {name}: {told}"));
+                    }
+                }
+            });
         }
-        let body = body(told).unwrap_or_else(|| panic!("{operation} {sign} {name}: there is no test {told}"));
-        assert!(body.contains(name) || COMMON.contains(name), "{told} does not speak of {operation} {sign} {name}");
-    }
+    });
+    let unnoticed = unnoticed.into_inner().unwrap();
+    assert!(unnoticed.is_empty(), "{} fields are not missed:\n{}", unnoticed.len(), unnoticed.join("\n"));
 }
 
 #[test]
 fn the_page_of_the_api_is_up_to_date() {
     let mut page = String::from(
         "# The API, field by field\n\n\
-         Written by `crates/server/tests/model.rs`, which walks the service model (`UPDATE_DOCS=1 cargo test -p server \
-         --test model` writes it anew). For each field that is supported stands the test of `crates/server/tests` that \
-         fails if it is ignored; for the others why they have no effect.\n",
+         Written by `crates/server/tests/api/fields.rs`, which walks the service model (`UPDATE_DOCS=1 cargo test -p server \
+         --test api fields` writes it anew). For each field that is supported stands the test of `crates/server/tests/api` \
+         that fails if it is ignored: each is run so. For the others stands why they have no effect.\n",
     );
     let mut last = "";
     for Field { operation, sign, name, told } in fields() {
@@ -172,5 +189,5 @@ fn the_page_of_the_api_is_up_to_date() {
         std::fs::write(path, &page).expect("the page can be written");
     }
     let written = std::fs::read_to_string(path).expect("docs/api.md");
-    assert_eq!(written, page, "UPDATE_DOCS=1 cargo test -p server --test model writes docs/api.md anew");
+    assert_eq!(written, page, "UPDATE_DOCS=1 cargo test -p server --test api fields writes docs/api.md anew");
 }
