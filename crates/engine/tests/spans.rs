@@ -5,7 +5,6 @@ mod common;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use common::{House, task, until};
 use engine::api::{CreateStateMachine, MachineType, StartExecution};
@@ -13,7 +12,6 @@ use engine::port::{Span, SpanKind};
 use insta::assert_snapshot;
 use machine::Status;
 use serde_json::{Value, json};
-use store::Fence;
 
 const HEADER: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1";
 
@@ -39,21 +37,6 @@ impl House {
     async fn told(&self, spans: usize) -> Vec<Span> {
         until("all spans are told", || self.spans().len() >= spans).await;
         self.spans()
-    }
-
-    /// Executions that owe something.
-    async fn owing(&self, epoch: u64) -> usize {
-        self.store.hot(&Fence { shard: 0, epoch }, None, 10).await.unwrap().len()
-    }
-
-    async fn owes_nothing(&self, epoch: u64) {
-        for _ in 0..1_000 {
-            if self.owing(epoch).await == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("something is still owed");
     }
 }
 

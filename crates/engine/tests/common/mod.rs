@@ -149,6 +149,21 @@ impl House {
         House { engine: engine.unwrap(), store, world }
     }
 
+    /// Executions that owe something.
+    pub async fn owing(&self, epoch: u64) -> usize {
+        self.store.hot(&store::Fence { shard: 0, epoch }, None, 10).await.unwrap().len()
+    }
+
+    pub async fn owes_nothing(&self, epoch: u64) {
+        for _ in 0..1_000 {
+            if self.owing(epoch).await == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("something is still owed");
+    }
+
     /// Another process over the same store.
     pub async fn again(self) -> House {
         self.engine.shutdown().await;
