@@ -97,10 +97,10 @@ impl Claim<'_> {
     async fn hand_out(mut self, worker: Option<Arc<str>>) -> Result<Option<ActivityWork>> {
         let (key, task) = self.task;
         let again = self.engine.activities.claim(self.task);
-        let mut verdict = self.engine.ask(key, Input::Report { task, report: Report::Started { worker } }).await?;
+        let mut verdict = self.report(Report::Started { worker }).await?;
         if again && verdict == Verdict::NotWaiting {
             // It may be that it was started for a worker who went away, and still waits.
-            verdict = self.engine.ask(key, Input::Report { task, report: Report::Heartbeat }).await?;
+            verdict = self.report(Report::Heartbeat).await?;
         }
         if verdict != Verdict::Done {
             self.handed_out = true;
@@ -116,6 +116,15 @@ impl Claim<'_> {
         let Some(input) = input else { return Ok(None) };
         let token = self.engine.tokens.seal_task(TokenTarget { execution: key, task }, self.engine.nonce());
         Ok(Some(ActivityWork { token, input }))
+    }
+
+    async fn report(&self, report: Report) -> Result<Verdict> {
+        let (key, task) = self.task;
+        match self.engine.ask(key, Input::Report { task, report }).await {
+            // Its execution has ended meanwhile, and was deleted.
+            Err(Error::TaskDoesNotExist) => Ok(Verdict::NotWaiting),
+            verdict => verdict,
+        }
     }
 }
 
