@@ -138,7 +138,13 @@ impl Engine {
         // In a task of its own: a caller who goes away must not leave a row that nobody runs.
         let begun = tokio::spawn(async move {
             let run = Run::new(&engine, started).await?;
-            engine.store.put_item(express_item(run.started(), started_at)?, Expect::Absent, Vec::new()).await?;
+            let item = express_item(run.started(), started_at)?;
+            if let Err(error) = engine.store.put_item(item, Expect::Absent, Vec::new()).await {
+                // It may be there all the same, of an execution that nobody knows of.
+                let arn = run.started().arn.clone();
+                tokio::spawn(async move { engine.remove_express(&arn).await });
+                return Err(error.into());
+            }
             tokio::spawn(async move {
                 engine.run_express(run).await;
                 drop(permit);
@@ -176,14 +182,18 @@ impl Engine {
 
     /// An asynchronous execution to its end, and its row away.
     async fn run_express(&self, mut run: Run) {
-        const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
         run.turn(run.start()).await;
         run.finish().await;
         let arn = run.started().arn.clone();
         run.keep();
-        // Where it stays it will run once more after the next start, and that is allowed.
-        while let Err(error) = self.store.delete_item(ItemKind::Express, SCOPE, &arn, Expect::Any).await {
-            tracing::warn!(execution = %arn, %error, "the row of an Express execution that has ended cannot be removed");
+        self.remove_express(&arn).await;
+    }
+
+    /// Where the row stays its execution will run once more after the next start, and that is allowed.
+    async fn remove_express(&self, arn: &str) {
+        const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+        while let Err(error) = self.store.delete_item(ItemKind::Express, SCOPE, arn, Expect::Any).await {
+            tracing::warn!(execution = %arn, %error, "the row of an Express execution that is over cannot be removed");
             if self.is_stopping() {
                 return;
             }

@@ -428,10 +428,13 @@ impl Engine {
     }
 
     pub async fn activity(&self, activity: &str) -> Result<Activity> {
+        decode(&self.activity_item(activity).await?.0.body)
+    }
+
+    async fn activity_item(&self, activity: &str) -> Result<(Item, u64)> {
         let parsed = Arn::of_kind(activity, &["activity"])?;
         let item = self.store.item(ItemKind::Activity, &scope(parsed.account, parsed.region), parsed.rest).await?;
-        let (item, _) = item.ok_or_else(|| Error::ActivityDoesNotExist(activity.to_owned()))?;
-        decode(&item.body)
+        item.ok_or_else(|| Error::ActivityDoesNotExist(activity.to_owned()))
     }
 
     pub async fn list_activities(&self, account: &str, after: Option<String>, limit: usize) -> Result<Page<Activity>> {
@@ -464,19 +467,16 @@ impl Engine {
             self.change_machine(resource, Vec::new(), None, |machine| change(&mut machine.tags)).await?;
             return Ok(());
         }
-        let mut activity = self.activity(resource).await?;
-        change(&mut activity.tags);
-        let parsed = Arn::parse(resource)?;
-        let item = Item {
-            kind: ItemKind::Activity,
-            scope: scope(parsed.account, parsed.region),
-            name: activity.name.clone(),
-            created_at: activity.created_at,
-            body: encode(&activity)?,
-            definition: None,
-        };
-        self.store.put_item(item, Expect::Any, Vec::new()).await?;
-        Ok(())
+        for _ in 0..CHANGE_ATTEMPTS {
+            let (mut item, revision) = self.activity_item(resource).await?;
+            let mut activity: Activity = decode(&item.body)?;
+            change(&mut activity.tags);
+            item.body = encode(&activity)?;
+            if let Put::Done { .. } = self.store.put_item(item, Expect::Revision(revision), Vec::new()).await? {
+                return Ok(());
+            }
+        }
+        Err(changed_too_often(resource))
     }
 
     /// Machines that were being deleted when the process ended.

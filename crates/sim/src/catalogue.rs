@@ -10,9 +10,11 @@ use crate::clients::{Call, machine_arn, start_named};
 use crate::house;
 use crate::model::Asked;
 use crate::programs::{ACCOUNT, DEFINITIONS, Definition};
+use crate::workers::activity_arn;
 use crate::world::World;
 
 const PASSING: [&str; 2] = ["passing", "brief"];
+const BRIEF: &str = "brief";
 
 /// After the end of its last execution a state machine is gone by then, also where the store was unwell, in milliseconds.
 const PATIENCE_MS: u64 = 10_000;
@@ -25,14 +27,14 @@ const NAMES: usize = 20;
 pub(crate) struct Passing(BTreeMap<String, History>);
 
 #[derive(Default)]
-struct History {
+pub(crate) struct History {
     creations: Vec<Change>,
     deletions: Vec<Change>,
 }
 
 /// Times are numbers of operations.
 #[derive(Clone, Copy)]
-struct Change {
+pub(crate) struct Change {
     asked: u64,
     /// When it was known that nothing more comes of it.
     settled: Option<u64>,
@@ -74,7 +76,8 @@ pub(crate) async fn end(world: &World) {
     let gone: Vec<String> = {
         let state = world.state();
         let (passing, now) = (&state.model.passing.0, state.operations);
-        passing.iter().filter(|(_, history)| history.must_be_gone(now)).map(|(machine, _)| machine.clone()).collect()
+        let gone = passing.iter().filter(|(what, history)| comes_and_goes(what) && history.must_be_gone(now));
+        gone.map(|(machine, _)| machine.clone()).collect()
     };
     for machine in gone {
         look(world, &machine, true).await;
@@ -82,18 +85,45 @@ pub(crate) async fn end(world: &World) {
     list(world).await;
 }
 
-fn settle(world: &World, asked: Asked, done: bool, of: fn(&mut History) -> &mut Vec<Change>, machine: &str) {
-    let mut state = world.state();
+/// One of the two kinds of changes.
+pub(crate) type Of = fn(&mut History) -> &mut Vec<Change>;
+pub(crate) const CREATION: Of = |history| &mut history.creations;
+pub(crate) const DELETION: Of = |history| &mut history.deletions;
+
+/// A change is asked for.
+pub(crate) fn begin(world: &World, call: &Call, of: Of, what: &str) {
+    let asked = call.asked().operation;
+    of(world.state().model.passing.of(what)).push(Change { asked, settled: None, done: false });
+}
+
+/// It was answered.
+pub(crate) fn settle(world: &World, call: &Call, done: bool, of: Of, what: &str) {
+    let (asked, mut state) = (call.asked(), world.state());
     let now = state.operations;
-    let changes = of(state.model.passing.of(machine));
+    let changes = of(state.model.passing.of(what));
     for change in changes.iter_mut().filter(|change| change.asked == asked.operation) {
         (change.settled, change.done) = (Some(now), done && !asked.stale);
     }
 }
 
-fn begin(world: &World, call: &Call, of: fn(&mut History) -> &mut Vec<Change>, machine: &str) {
-    let asked = call.asked().operation;
-    of(world.state().model.passing.of(machine)).push(Change { asked, settled: None, done: false });
+/// The answer told what was changed.
+pub(crate) fn happened(world: &World, call: &Call, of: Of, what: &str) {
+    begin(world, call, of, what);
+    settle(world, call, true, of, what);
+}
+
+/// Whether it must be there, and whether it must be gone, for whoever asks now.
+pub(crate) fn must(world: &World, what: &str, asked: u64) -> (bool, bool) {
+    let mut state = world.state();
+    let history = state.model.passing.of(what);
+    (history.must_be(asked), history.must_be_gone(asked))
+}
+
+/// An answer said that it is there, or that it is not.
+pub(crate) fn judge(world: &World, call: &Call, what: &str, there: bool) {
+    let (must_be, must_be_gone) = must(world, what, call.asked().operation);
+    let right = if there { !must_be_gone } else { !must_be };
+    world.check(right || call.is_stale(), || format!("{what} is there: {there}; it must be: {must_be}"));
 }
 
 fn some_machine(world: &World) -> &'static str {
@@ -106,7 +136,7 @@ pub(crate) async fn create(world: &World) {
     let text = world.state().client_dice.pick(DEFINITIONS).text;
     let machine = machine_arn(name);
     let Some(mut call) = Call::begin(world, format!("create {machine}")) else { return };
-    begin(world, &call, |history| &mut history.creations, &machine);
+    begin(world, &call, CREATION, &machine);
     let engine = call.engine.clone();
     let request = house::creation(&Definition { name, text });
     let Some(answer) = call.hear(world, engine.create_state_machine(request)).await else { return };
@@ -115,20 +145,20 @@ pub(crate) async fn create(world: &World) {
         Err(Error::StateMachineAlreadyExists(_) | Error::StateMachineDeleting(_)) => world.saw("op.create refused"),
         Err(ref error) => world.violated(format!("create: {error:?}")),
     }
-    settle(world, call.asked(), answer.is_ok(), |history| &mut history.creations, &machine);
+    settle(world, &call, answer.is_ok(), CREATION, &machine);
 }
 
 pub(crate) async fn delete(world: &World) {
     let machine = machine_arn(some_machine(world));
     let Some(mut call) = Call::begin(world, format!("delete {machine}")) else { return };
-    begin(world, &call, |history| &mut history.deletions, &machine);
+    begin(world, &call, DELETION, &machine);
     let engine = call.engine.clone();
     let Some(answer) = call.hear(world, engine.delete_state_machine(&machine)).await else { return };
     match answer {
         Ok(()) => world.saw("op.delete"),
         Err(ref error) => world.violated(format!("delete: {error:?}")),
     }
-    settle(world, call.asked(), answer.is_ok(), |history| &mut history.deletions, &machine);
+    settle(world, &call, answer.is_ok(), DELETION, &machine);
 }
 
 /// Looks at one, or starts an execution of it.
@@ -147,11 +177,7 @@ async fn look(world: &World, machine: &str, is_end: bool) {
     let before = call.asked().operation;
     let engine = call.engine.clone();
     let Some(answer) = call.hear(world, engine.state_machine(machine)).await else { return };
-    let (must_be, must_be_gone) = {
-        let mut state = world.state();
-        let history = state.model.passing.of(machine);
-        (history.must_be(before), history.must_be_gone(before))
-    };
+    let (must_be, must_be_gone) = must(world, machine, before);
     let stale = call.is_stale();
     match answer {
         Ok(seen) => {
@@ -164,6 +190,51 @@ async fn look(world: &World, machine: &str, is_end: bool) {
             world.check(!must_be || stale, || format!("{machine} was created and is gone"));
         }
         Err(error) => world.violated(format!("look: {error:?}")),
+    }
+}
+
+/// An activity that comes and goes too.
+pub(crate) async fn activity(world: &World) {
+    let activity = activity_arn(BRIEF);
+    let what = world.state().client_dice.below(4);
+    let Some(mut call) = Call::begin(world, format!("activity {what}")) else { return };
+    let engine = call.engine.clone();
+    match what {
+        0 => {
+            begin(world, &call, CREATION, &activity);
+            let create = engine.create_activity(ACCOUNT, BRIEF, Vec::new(), None);
+            let Some(answer) = call.hear(world, create).await else { return };
+            world.check(answer.is_ok(), || format!("create activity: {answer:?}"));
+            world.saw("op.create activity");
+            settle(world, &call, true, CREATION, &activity);
+        }
+        1 => {
+            begin(world, &call, DELETION, &activity);
+            let Some(answer) = call.hear(world, engine.delete_activity(&activity)).await else { return };
+            world.check(answer.is_ok(), || format!("delete activity: {answer:?}"));
+            world.saw("op.delete activity");
+            settle(world, &call, true, DELETION, &activity);
+        }
+        2 => {
+            let tag = ("seen".to_owned(), call.asked().operation.to_string());
+            let Some(answer) = call.hear(world, engine.change_tags(&activity, vec![tag], Vec::new())).await else {
+                return;
+            };
+            world.saw("op.tag activity");
+            judge_activity(world, &call, &activity, &answer);
+        }
+        _ => {
+            let Some(answer) = call.hear(world, engine.activity(&activity)).await else { return };
+            world.saw("op.describe activity");
+            judge_activity(world, &call, &activity, &answer);
+        }
+    }
+}
+
+fn judge_activity<T: std::fmt::Debug>(world: &World, call: &Call, activity: &str, answer: &Result<T, Error>) {
+    match answer {
+        Ok(_) | Err(Error::ActivityDoesNotExist(_)) => judge(world, call, activity, answer.is_ok()),
+        Err(error) => world.violated(format!("activity: {error:?}")),
     }
 }
 

@@ -11,9 +11,11 @@ use engine::{Engine, Error};
 use machine::Status;
 
 use crate::catalogue;
+use crate::express;
 use crate::life::Life;
 use crate::model::{self, Asked, CREATED_WITH};
 use crate::programs::{ACCOUNT, DEFINITIONS, INPUTS, LEAF, hash};
+use crate::qualified;
 use crate::redrive;
 use crate::services::Token;
 use crate::truth::{failed, succeeded};
@@ -45,6 +47,14 @@ pub(crate) enum Operation {
     Visit,
     ListMachines,
     Redrive,
+    Publish,
+    ListVersions,
+    DeleteVersion,
+    ChangeAlias,
+    StartQualified,
+    StartExpress,
+    RunExpress,
+    Activity,
 }
 
 /// How often each is picked.
@@ -66,6 +76,14 @@ const WEIGHTS: &[(Operation, usize)] = &[
     (Operation::Visit, 6),
     (Operation::ListMachines, 1),
     (Operation::Redrive, 6),
+    (Operation::Publish, 3),
+    (Operation::ListVersions, 2),
+    (Operation::DeleteVersion, 1),
+    (Operation::ChangeAlias, 5),
+    (Operation::StartQualified, 4),
+    (Operation::StartExpress, 5),
+    (Operation::RunExpress, 3),
+    (Operation::Activity, 3),
 ];
 
 pub(crate) fn pick(world: &World) -> Operation {
@@ -172,6 +190,14 @@ pub(crate) async fn operate(world: Arc<World>, operation: Operation) {
         Operation::Visit => catalogue::visit(&world).await,
         Operation::ListMachines => catalogue::list(&world).await,
         Operation::Redrive => redrive::redrive(&world).await,
+        Operation::Publish => qualified::publish(&world).await,
+        Operation::ListVersions => qualified::list(&world).await,
+        Operation::DeleteVersion => qualified::delete_version(&world).await,
+        Operation::ChangeAlias => qualified::change_alias(&world).await,
+        Operation::StartQualified => qualified::start(&world).await,
+        Operation::StartExpress => express::start(&world).await,
+        Operation::RunExpress => express::run(&world).await,
+        Operation::Activity => catalogue::activity(&world).await,
         Operation::Success | Operation::Failure | Operation::Heartbeat => {
             let token = {
                 let mut state = world.state();

@@ -7,6 +7,7 @@ use machine::Body;
 
 use crate::catalogue;
 use crate::clients::{Operation, describe_named, list_machine, read_history, send, stop_named};
+use crate::express;
 use crate::house;
 use crate::programs::{ACTIVITIES, DEFINITIONS};
 use crate::truth::{How, Log, Outcome, Task};
@@ -83,6 +84,7 @@ pub(crate) async fn settle(world: &Arc<World>) {
             break;
         }
     }
+    express::end(world).await;
     check(world).await;
 }
 

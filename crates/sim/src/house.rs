@@ -6,6 +6,7 @@ use std::sync::Arc;
 use engine::api::{CreateStateMachine, MachineType};
 use engine::{Engine, Error};
 
+use crate::express;
 use crate::life::Life;
 use crate::model::CREATED_WITH;
 use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS, Definition};
@@ -175,6 +176,8 @@ pub(crate) async fn furnish(world: &World) {
         let create = async |engine: Engine| engine.create_state_machine(creation(definition)).await.map(drop);
         while !again(world, create).await {}
     }
+    let create = async |engine: Engine| engine.create_state_machine(express::creation()).await.map(drop);
+    while !again(world, create).await {}
     for activity in ACTIVITIES {
         while !again(world, async |engine| engine.create_activity(ACCOUNT, activity, Vec::new(), None).await.map(drop))
             .await

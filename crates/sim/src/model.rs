@@ -34,6 +34,10 @@ pub(crate) struct Model {
     /// The roles and definitions that each state machine was given; none for those that it was created with.
     roles: BTreeMap<String, Vec<Role>>,
     pub passing: Passing,
+    /// The role and definition of each version, as somebody saw it first.
+    pub versions: BTreeMap<u64, (String, [u8; 32])>,
+    /// Asynchronous Express executions that were acknowledged, by the tag of their task.
+    pub express: BTreeSet<String>,
 }
 
 /// What is known of the attempts to redrive an execution.
@@ -126,6 +130,17 @@ pub(crate) fn started(state: &mut State, asked: Asked, arn: &str, input: &str, a
     require(!over || asked.stale, || format!("{arn} was started again after it was over"))?;
     state.model.started.insert(arn.to_owned(), (input.to_owned(), at));
     Ok(())
+}
+
+/// An execution was started by a version or an alias.
+pub(crate) fn runs_version(state: &State, arn: &str, by: &str) -> Judgement {
+    let begun = log(&state.truth, arn)?.execution.started.as_ref().expect("a log begins with its start");
+    let version = begun.version.as_deref().unwrap_or_default();
+    require(version == by || begun.alias.as_deref() == Some(by), || format!("{arn} was not started by {by}"))?;
+    let number = version.rsplit(':').next().and_then(|number| number.parse().ok());
+    let known = number.and_then(|number: u64| state.model.versions.get(&number));
+    let right = known.is_none_or(|known| *known == (begun.role.to_string(), begun.definition));
+    require(right && number.is_some(), || format!("{arn} runs another definition than {version} has"))
 }
 
 /// An execution whose name nobody had asked for before was started: by the state machine as it was when that was asked.

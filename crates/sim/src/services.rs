@@ -11,6 +11,7 @@ use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
 use machine::record::Stage;
 
 use crate::children;
+use crate::express;
 use crate::life::Life;
 use crate::script::{Said, Says};
 use crate::truth::{failed, succeeded, tag};
@@ -125,9 +126,11 @@ impl Hands {
         let (key, life) = (&request.idempotency_key, self.0.number);
         let mut guard = self.world().state();
         let State { truth, services, .. } = &mut *guard;
-        let (log, _, _) = truth.task(tag).ok_or_else(|| format!("{tag} was asked before it was in the log"))?;
-        if log.arn != *request.execution_arn {
-            return Err(format!("{tag} was asked for {}", request.execution_arn));
+        if !express::is_express(tag) {
+            let (log, _, _) = truth.task(tag).ok_or_else(|| format!("{tag} was asked before it was in the log"))?;
+            if log.arn != *request.execution_arn {
+                return Err(format!("{tag} was asked for {}", request.execution_arn));
+            }
         }
         if services.asked.iter().any(|(other, asked)| other != tag && asked.key == *key) {
             return Err(format!("two tasks with the idempotency key {key}"));
@@ -226,6 +229,7 @@ impl Hands {
 #[async_trait]
 impl Connector for Hands {
     async fn start(&self, request: TaskRequest) -> Answer {
+        self.0.go_on().await;
         let world = self.world();
         let tag = tag(request.parameters.value()).unwrap_or_default().to_owned();
         let _under_way = self.begin(&tag, &format!("{START}{}", service(&request)));
@@ -271,6 +275,7 @@ impl Connector for Hands {
     }
 
     async fn follow(&self, job: &Job) -> Result<Followed, Unreachable> {
+        self.0.go_on().await;
         let world = self.world();
         let tag = tag(job.request.parameters.value()).unwrap_or_default().to_owned();
         let _under_way = self.begin(&tag, "follow");
@@ -304,6 +309,7 @@ impl Connector for Hands {
     }
 
     async fn cancel(&self, job: &Job) -> Result<(), Unreachable> {
+        self.0.go_on().await;
         let world = self.world();
         let tag = tag(job.request.parameters.value()).unwrap_or_default().to_owned();
         let _under_way = self.begin(&tag, "cancel");
