@@ -44,6 +44,9 @@ impl Plan {
                 return Err(nothing(resource.mistake().unwrap_or_else(|| not_here(resource, "it names nothing"))));
             }
         };
+        if row.job.is_none() && matches!(pattern, Pattern::Sync { .. }) {
+            return Err(nothing(not_here(resource, "its jobs are not followed")));
+        }
         let Some(service) = aws::models().service(api) else {
             return Err(nothing(not_here(resource, &format!("there is no model of the service {api}"))));
         };
@@ -98,12 +101,14 @@ mod tests {
             "arn:aws:states:::aws-sdk:sqs:noSuchAction",
             "arn:aws:states:::aws-sdk:sqs:sendMessage.sync",
             "arn:aws:states:::sns:publish.sync",
+            "arn:aws:states:::mediaconvert:createJob",
             "arn:aws:states:::mediaconvert:createJob.sync",
+            "arn:aws:states:::eks:runJob",
             "arn:aws:states:us-east-1:000000000000:activity:a",
             "arn:aws:sqs:us-east-1:000000000000:queue",
         ]
         .map(|arn| format!("{arn}\n    {}\n", story(arn)));
-        insta::assert_snapshot!(stories.concat(), @r#"
+        insta::assert_snapshot!(stories.concat(), @r"
         arn:aws:lambda:us-east-1:000000000000:function:f
             lambda Invoke RequestResponse, errors Lambda.…
         arn:aws:states:::lambda:invoke.waitForTaskToken
@@ -128,12 +133,16 @@ mod tests {
             States.Runtime: The resource provided arn:aws:states:::aws-sdk:sqs:sendMessage.sync is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.
         arn:aws:states:::sns:publish.sync
             States.Runtime: The resource provided arn:aws:states:::sns:publish.sync is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.
+        arn:aws:states:::mediaconvert:createJob
+            mediaconvert CreateJob RequestResponse, errors MediaConvert.…
         arn:aws:states:::mediaconvert:createJob.sync
-            States.Runtime: The resource arn:aws:states:::mediaconvert:createJob.sync cannot be called by this installation: it is not among the integrations.
+            States.Runtime: The resource arn:aws:states:::mediaconvert:createJob.sync cannot be called by this installation: its jobs are not followed.
+        arn:aws:states:::eks:runJob
+            States.Runtime: The resource arn:aws:states:::eks:runJob cannot be called by this installation: it is not among the integrations.
         arn:aws:states:us-east-1:000000000000:activity:a
             States.Runtime: The resource arn:aws:states:us-east-1:000000000000:activity:a cannot be called by this installation: an activity's workers fetch their tasks.
         arn:aws:sqs:us-east-1:000000000000:queue
             States.Runtime: The resource provided arn:aws:sqs:us-east-1:000000000000:queue is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.
-        "#);
+        ");
     }
 }

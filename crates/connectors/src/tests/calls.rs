@@ -117,19 +117,21 @@ async fn what_cannot_be_called_says_so() {
     let mut story = String::new();
     for resource in [
         "${Function}",
-        "arn:aws:states:::glue:startJobRun",
+        "arn:aws:states:::glue:startJobRun.sync",
+        "arn:aws:states:::eks:call",
         "arn:aws:states:::aws-sdk:nosuch:action",
         "arn:aws:states:::sns:publish.sync",
     ] {
         story.push_str(&told(&connectors.start(task(resource, json!({}))).await));
         story.push('\n');
     }
-    insta::assert_snapshot!(story, @r#"
+    insta::assert_snapshot!(story, @r"
     failed (Run) States.Runtime: Value is not a valid resource ARN
-    failed (Run) States.Runtime: The resource arn:aws:states:::glue:startJobRun cannot be called by this installation: it is not among the integrations.
+    failed (Run) States.Runtime: The resource arn:aws:states:::glue:startJobRun.sync cannot be called by this installation: its jobs are not followed.
+    failed (Run) States.Runtime: The resource arn:aws:states:::eks:call cannot be called by this installation: it is not among the integrations.
     failed (Run) States.Runtime: The resource arn:aws:states:::aws-sdk:nosuch:action cannot be called by this installation: there is no model of the service nosuch.
     failed (Run) States.Runtime: The resource provided arn:aws:states:::sns:publish.sync is not recognized. The value is not a valid resource ARN, or the resource is not available in this region.
-    "#);
+    ");
 }
 
 #[test]

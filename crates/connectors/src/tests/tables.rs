@@ -60,6 +60,55 @@ async fn items_are_put_and_got() {
 }
 
 #[tokio::test]
+async fn other_services_are_asked_in_their_own_words() {
+    let busy = http(400, "", r#"{"__type":"ConcurrentRunsExceededException","message":"too many"}"#);
+    let unknown = http(400, "", r#"{"__type":"Odd","message":"said"}"#);
+    let story = story(&[
+        ("glue:startJobRun", json!({"JobName": "j", "Arguments": {"--k": "v"}}), ok(r#"{"JobRunId":"jr_1"}"#)),
+        ("glue:startJobRun", json!({"JobName": "j"}), busy),
+        ("athena:startQueryExecution", json!({"QueryString": "SELECT 1"}), ok(r#"{"QueryExecutionId":"q-1"}"#)),
+        ("athena:stopQueryExecution", json!({"QueryExecutionId": "q-1"}), unknown.clone()),
+        (
+            "codebuild:startBuild",
+            json!({"ProjectName": "p", "EnvironmentVariablesOverride": [{"Name": "a", "Value": "1"}]}),
+            ok(r#"{"build":{"id":"b","startTime":1700000000.5,"buildStatus":"IN_PROGRESS"}}"#),
+        ),
+        ("codebuild:stopBuild", json!({"Id": "b"}), unknown.clone()),
+        ("databrew:startJobRun", json!({"Name": "j"}), ok(r#"{"RunId":"r"}"#)),
+        (
+            "mediaconvert:createJob",
+            json!({"Role": "r", "Settings": {}}),
+            ok(r#"{"job":{"id":"m","status":"SUBMITTED"}}"#),
+        ),
+        ("sagemaker:createModel", json!({"ModelName": "m"}), ok(r#"{"ModelArn":"a"}"#)),
+        ("sagemaker:createModel", json!({"ModelName": "m"}), unknown),
+    ])
+    .await;
+    insta::assert_snapshot!(story, @r#"
+    glue:startJobRun: / {"JobName":"j","Arguments":{"--k":"v"}}
+        {"JobRunId":"jr_1"}
+    glue:startJobRun: / {"JobName":"j"}
+        failed (Run) Glue.ConcurrentRunsExceededException: too many (Service: AWSGlue; Status Code: 400; Error Code: ConcurrentRunsExceededException; Request ID: id-1; Proxy: null)
+    athena:startQueryExecution: / {"QueryString":"SELECT 1","ClientRequestToken":"key-1"}
+        {"QueryExecutionId":"q-1"}
+    athena:stopQueryExecution: / {"QueryExecutionId":"q-1"}
+        failed (Run) Athena.AmazonAthenaException: said (Service: AmazonAthena; Status Code: 400; Error Code: Odd; Request ID: id-1; Proxy: null)
+    codebuild:startBuild: / {"projectName":"p","environmentVariablesOverride":[{"name":"a","value":"1"}]}
+        {"Build":{"BuildStatus":"IN_PROGRESS","Id":"b","StartTime":1700000000500}}
+    codebuild:stopBuild: / {"id":"b"}
+        failed (Run) CodeBuild.AWSCodeBuildException: said (Service: AWSCodeBuild; Status Code: 400; Error Code: Odd; Request ID: id-1; Proxy: null)
+    databrew:startJobRun: /jobs/j/startJobRun 
+        {"RunId":"r"}
+    mediaconvert:createJob: /2017-08-29/jobs {"role":"r","settings":{},"clientRequestToken":"key-1"}
+        {"Job":{"Id":"m","Status":"SUBMITTED"}}
+    sagemaker:createModel: / {"ModelName":"m"}
+        {"ModelArn":"a"}
+    sagemaker:createModel: / {"ModelName":"m"}
+        failed (Run) SageMaker.AmazonSageMakerException: said (Service: AmazonSageMaker; Status Code: 400; Error Code: Odd; Request ID: id-1; Proxy: null)
+    "#);
+}
+
+#[tokio::test]
 async fn events_are_put_and_one_that_is_not_taken_fails_the_task() {
     let entries = json!({"Entries": [{"Detail": {"a": 1}, "DetailType": "d", "Source": "s"}]});
     let refused =
