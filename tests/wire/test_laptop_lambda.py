@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from world import ACCOUNT, HERE, REGION, eventually, environment, output, refusal, states, task
+from world import ACCOUNT, HERE, REGION, eventually, environment, output, refusal, states, task, unique
 
 FUNCTIONS = HERE / "functions"
 
@@ -95,6 +95,23 @@ def test_nobody_waits_for_an_event(house):
     assert answer["StatusCode"] == 202
     kept = house.folder / "kept"
     eventually(lambda: kept.exists() and kept.read_text(), lambda text: text == '{"do": "keep", "n": 7}\n')
+
+
+def test_a_topic_tells_a_function(house):
+    kept = house.folder / "kept"
+    seen = len(kept.read_text().splitlines()) if kept.exists() else 0
+    topic = house.sns.create_topic(Name=unique("topic"))["TopicArn"]
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:echo"
+    house.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    attributes = {"kind": {"DataType": "String", "StringValue": "news"}}
+    sent = house.sns.publish(TopicArn=topic, Message="hear, hear", Subject="s", MessageAttributes=attributes)
+    lines = eventually(lambda: kept.exists() and kept.read_text().splitlines()[seen:], bool)
+    (record,) = json.loads(lines[0])["Records"]
+    assert (record["EventSource"], record["EventVersion"]) == ("aws:sns", "1.0")
+    told = record["Sns"]
+    assert (told["Message"], told["Subject"], told["TopicArn"]) == ("hear, hear", "s", topic)
+    assert told["MessageId"] == sent["MessageId"]
+    assert told["MessageAttributes"] == {"kind": {"Type": "String", "Value": "news"}}
 
 
 def test_a_file_that_was_saved_is_used_by_the_next_call(house):

@@ -1,14 +1,24 @@
 """The laptop's S3 as boto3 and the AWS CLI see it: folders as buckets, files as objects."""
 
+import collections
 import http.client
 import io
+import itertools
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
+import time
 
+import botocore.exceptions
 import pytest
 from world import environment, output, refusal, states, task, unique
+
+KILLS = 12
+# Refused connections, connections that break, answers that never come.
+NO_ANSWER = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError, botocore.exceptions.ClientError)
 
 
 @pytest.fixture
@@ -94,3 +104,57 @@ def test_state_machines_read_and_write_objects(server, bucket):
     assert json.loads(output(server.run(machine, {"n": 1}))["body"]) == {"n": 1}
     missing = states(Get=task("aws-sdk:s3:getObject", {"Bucket": bucket, "Key": "none"}))
     assert server.run(missing)["error"] == "S3.NoSuchKeyException"
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(fresh):
+    """Objects of every size, in parts too, written over and deleted, while the server is killed at any moment."""
+    server = fresh().start()
+    server.client("s3").create_bucket(Bucket="kept")
+    chance, over = random.Random(11), threading.Event()
+    # What each key may hold: what was last acknowledged, and what was asked for since without an answer.
+    books = collections.defaultdict(lambda: [None])
+
+    def write(number):
+        mine, s3 = random.Random(number), server.client("s3", account=f"test{number}")
+        for n in itertools.count():
+            key = f"{number}/{mine.randrange(6)}"
+            data = mine.randbytes(mine.choice([0, 10, 5_000, 300_000])) if mine.random() < 0.85 else None
+            books[key].append(data)
+            try:
+                if data is None:
+                    s3.delete_object(Bucket="kept", Key=key)
+                elif len(data) > 100_000:
+                    in_parts(s3, key, data)
+                else:
+                    s3.put_object(Bucket="kept", Key=key, Body=data, Metadata={"n": str(n)})
+                books[key] = [data]
+            except NO_ANSWER:
+                time.sleep(0.05)
+            if over.is_set():
+                return
+
+    def in_parts(s3, key, data):
+        upload = {"Bucket": "kept", "Key": key}
+        upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+        tag = s3.upload_part(**upload, PartNumber=1, Body=data)["ETag"]
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]})
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.1, 0.6))
+        server.kill()
+        server.start()
+    over.set()
+    for writer in writers:
+        writer.join()
+    s3, sure = server.client("s3"), 0
+    for key, may_be in books.items():
+        try:
+            held = s3.get_object(Bucket="kept", Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            held = None
+        assert held in may_be, (key, None if held is None else len(held), [data and len(data) for data in may_be])
+        sure += len(may_be) == 1 and held is not None
+    assert sure >= 3, "nothing was acknowledged"

@@ -96,6 +96,45 @@ def test_tasks_callbacks_jobs_and_activities_are_played(mocked):
     assert types[-5:-1] == ["ActivityScheduled", "ActivityStarted", "ActivitySucceeded", "TaskStateExited"]
 
 
+def test_express_executions_take_part(mocked):
+    server, path = mocked
+    client = server.client("stepfunctions")
+    retry = [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "IntervalSeconds": 1}]
+    function = task("arn:aws:states:::lambda:invoke", {"FunctionName": "f"}, Retry=retry, ResultPath="$.a", Next="B")
+    states = {"A": function, "B": task("arn:aws:states:::sns:publish", {"Message": "m", "TopicArn": "t"})}
+    arn = client.create_state_machine(
+        name="Quick", definition=machine(states), roleArn=world.ROLE, type="EXPRESS"
+    )["stateMachineArn"]
+    throw = {"Throw": {"Error": "Lambda.TooManyRequestsException", "Cause": "later"}}
+    config = {
+        "StateMachines": {"Quick": {"TestCases": {"Happy": {"A": "Function", "B": "Sent"}, "Lost": {"A": "Broken"}}}},
+        "MockedResponses": {
+            "Function": {"0": throw, "1": {"Return": {"StatusCode": 200, "Payload": {"ok": True}}}},
+            "Sent": {"0": {"Return": {"MessageId": "1"}}},
+            "Broken": {"0": {"Throw": {"Error": "E", "Cause": "c"}}},
+        },
+    }
+    path.write_text(json.dumps(config))
+    done = client.start_sync_execution(stateMachineArn=f"{arn}#Happy", input="{}")
+    assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"MessageId": "1"})
+    done = client.start_sync_execution(stateMachineArn=f"{arn}#Lost", input="{}")
+    assert (done["status"], done["error"], done["cause"]) == ("FAILED", "E", "c")
+    execution = client.start_execution(stateMachineArn=f"{arn}#Happy", input="{}")["executionArn"]
+    shown = execution.replace(":express:", ":execution:")
+
+    def ended():
+        try:
+            return client.describe_execution(executionArn=shown)
+        except client.exceptions.ExecutionDoesNotExist:
+            return None  # It is shown when it has ended.
+
+    described = world.eventually(ended, bool)
+    assert (described["status"], json.loads(described["output"])) == ("SUCCEEDED", {"MessageId": "1"})
+    assert events(client, shown).count("TaskFailed") == 1
+    with pytest.raises(client.exceptions.InvalidName):
+        client.start_sync_execution(stateMachineArn=f"{arn}#None", input="{}")
+
+
 def test_a_case_survives_a_kill(mocked):
     server, path = mocked
     client = server.client("stepfunctions")

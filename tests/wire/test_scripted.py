@@ -16,6 +16,25 @@ CLUSTER = "arn:aws:ecs:us-east-1:000000000000:cluster/c"
 TASK = "arn:aws:ecs:us-east-1:000000000000:task/c/t-1"
 
 
+# What STS answers.
+ASSUMED = """<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASSUMED</AccessKeyId>
+<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+# Profiles of every kind that needs no service of AWS but STS.
+PROFILES = """
+[profile keys]
+aws_access_key_id = FROMKEYS
+aws_secret_access_key = s
+[profile program]
+credential_process = echo '{"Version": 1, "AccessKeyId": "FROMPROGRAM", "SecretAccessKey": "s"}'
+[profile role]
+role_arn = arn:aws:iam::000000000000:role/other
+source_profile = keys
+region = us-east-1
+"""
+
+
 class Scripted(http.server.BaseHTTPRequestHandler):
     """An API with one method that gives back its body, and an ECS whose task stops when it is looked at for the second
     time, or when somebody stops it."""
@@ -25,9 +44,13 @@ class Scripted(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         target = self.headers.get("x-amz-target", "").rsplit(".", 1)[-1]
-        self.server.calls.append((target or self.path, json.loads(body or b"null")))
+        is_query = body.startswith(b"Action=")
+        self.server.calls.append((target or self.path, None if is_query else json.loads(body or b"null")))
+        self.server.signers.append(self.headers.get("authorization", "").partition("Credential=")[2].split("/")[0])
         if target:
             return self.answer(200, json.dumps(self.ecs(target)).encode(), "application/x-amz-json-1.1")
+        if is_query:
+            return self.answer(200, ASSUMED.encode(), "text/xml")
         if self.path != "/prod/id_func":
             return self.answer(403, b'{"message":"Missing Authentication Token"}', "application/json")
         self.answer(200, body or b"{}", "application/json")
@@ -62,6 +85,7 @@ class Scripted(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def scripted():
     with world.serving(Scripted) as scripted:
+        scripted.signers = []
         scripted.exit_code = 0
         scripted.created_at = int(time.time())
         yield scripted
@@ -237,3 +261,24 @@ def test_status_changes_that_nobody_can_hear_are_told_at_the_start(tmp_path):
     ended = subprocess.run(command, env=world.environment(), capture_output=True, text=True, timeout=30)
     assert ended.returncode != 0
     assert "events.status_changes: no endpoint for eventbridge" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "signers"),
+    [
+        ('profile = "keys"', ["FROMKEYS"]),
+        ('profile = "program"', ["FROMPROGRAM"]),
+        ('profile = "role"', ["FROMKEYS", "ASSUMED"]),
+        ("assume = true", ["test", "ASSUMED"]),
+    ],
+)
+def test_a_machines_role_has_the_credentials_of_the_settings(fresh, scripted, tmp_path, source, signers):
+    settings, config = tmp_path / "s.toml", tmp_path / "aws.config"
+    settings.write_text(f'[roles."{world.ROLE}"]\n{source}\n')
+    config.write_text(PROFILES)
+    env = {"AWS_ENDPOINT_URL": scripted.url, "AWS_ENDPOINT_URL_STS": scripted.url, "AWS_CONFIG_FILE": str(config)}
+    server = fresh(laptop=False, env=env, arguments=["--config", settings]).start()
+    definition, _ = run_task("")
+    for _ in range(2):
+        output(server.run(definition))
+    assert scripted.signers == [*signers, signers[-1]], "they are found once"

@@ -94,7 +94,7 @@ impl CredentialChain {
     #[cfg(feature = "aws")]
     pub(crate) async fn load(&self, transport: &Arc<Transport>) -> Result<Credentials, CredentialError> {
         match self.local() {
-            Err(CredentialError::None { .. }) => self.remote.load(transport).await,
+            Err(CredentialError::None { .. }) => self.remote.load(transport, self.region()).await,
             found => found,
         }
     }

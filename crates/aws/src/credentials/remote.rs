@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::Region;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -28,6 +29,8 @@ const EARLY: Duration = Duration::from_secs(5 * 60);
 const ENDLESS: Duration = Duration::from_secs(15 * 60);
 /// A failure is kept for so long: whoever has no credentials should not ask an absent instance for each call.
 const FAILED: Duration = Duration::from_secs(10);
+/// STS is the same in each.
+const DEFAULT_REGION: &str = "us-east-1";
 
 type Found = (SystemTime, Result<Credentials, CredentialError>);
 
@@ -43,7 +46,12 @@ impl Remote {
         Remote { profile: Some(profile.to_owned()), ..Remote::default() }
     }
 
-    pub async fn load(&self, transport: &Arc<Transport>) -> Result<Credentials, CredentialError> {
+    /// `region` is where roles are assumed.
+    pub async fn load(
+        &self,
+        transport: &Arc<Transport>,
+        region: Option<String>,
+    ) -> Result<Credentials, CredentialError> {
         let mut kept = self.found.lock().await;
         let now = SystemTime::now();
         if let Some((until, found)) = &*kept
@@ -51,7 +59,9 @@ impl Remote {
         {
             return found.clone();
         }
+        let region = Region::new(region.unwrap_or_else(|| DEFAULT_REGION.to_owned()));
         let config = ProviderConfig::without_region().with_http_client(Connections(transport.clone()));
+        let config = config.with_region(Some(region));
         let found = match &self.profile {
             None => DefaultCredentialsChain::builder().configure(config).build().await.provide_credentials().await,
             Some(profile) => {

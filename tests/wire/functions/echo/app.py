@@ -11,7 +11,7 @@ def lambda_handler(event, context):
         raise RuntimeError("out of ink")
     if asked == "sleep":
         time.sleep(event["seconds"])
-    if asked == "keep":
+    if asked == "keep" or "Records" in event:
         with open(os.environ["KEPT"], "a") as file:
             file.write(json.dumps(event) + "\n")
     print("did", asked)
