@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::CheckOptions;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,7 +39,7 @@ impl Engine {
     /// Idempotent: the same parameters again give the same machine.
     pub async fn create_state_machine(&self, request: CreateStateMachine) -> Result<ChangedMachine> {
         check_name(&request.name)?;
-        let definition = self.compile(&request.definition, request.machine_type)?;
+        let definition = self.learn(&request.definition, request.machine_type).await?;
         let now = self.clock.now();
         let mut machine = StateMachine {
             arn: arn(&self.settings.region, &request.account, "stateMachine", &request.name).into(),
@@ -110,7 +109,7 @@ impl Engine {
         let machine_type = self.state_machine(&request.arn).await?.machine_type;
         let definition = match &request.definition {
             Some(text) => {
-                let hash = self.compile(text, machine_type)?;
+                let hash = self.learn(text, machine_type).await?;
                 definitions.push((hash, text.clone()));
                 Some(hash)
             }
@@ -378,21 +377,10 @@ impl Engine {
     }
 
     /// Checks a definition and keeps its program; its hash.
-    fn compile(&self, text: &str, machine_type: MachineType) -> Result<[u8; 32]> {
-        let machine_type = match machine_type {
-            MachineType::Standard => asl::MachineType::Standard,
-            MachineType::Express => asl::MachineType::Express,
-        };
-        let is_action = self.settings.is_action;
-        let checked = asl::check(text, &CheckOptions { machine_type, is_action, ..CheckOptions::default() });
-        if !checked.is_valid() {
-            return Err(Error::InvalidDefinition(checked.diagnostics));
-        }
+    async fn learn(&self, text: &str, machine_type: MachineType) -> Result<[u8; 32]> {
+        let program = self.compile(text, machine_type).await?;
         let hash = programs::hash(text);
-        match (checked.program, checked.unsupported) {
-            (Some(program), _) => self.programs.put(hash, Arc::new(program)),
-            (None, reason) => return Err(Error::Unsupported(reason.unwrap_or_default())),
-        }
+        self.programs.put(hash, Arc::new(program));
         Ok(hash)
     }
 

@@ -1,13 +1,17 @@
-//! Compiled definitions by their hash, the most recently used ones in memory.
+//! Definitions: judged, and compiled by their hash, the most recently used ones in memory.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use asl::Program;
+use asl::{CheckOptions, Checked, Program};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
+use crate::api::MachineType;
 use crate::{Engine, Error, Result};
+
+/// Definitions longer than this are judged beside the threads that serve requests, in bytes: it takes milliseconds.
+const LONG_DEFINITION: usize = 64 * 1024;
 
 pub(crate) struct Programs {
     cache: Mutex<LruCache<[u8; 32], Arc<Program>>>,
@@ -38,6 +42,33 @@ impl Programs {
         let program = Arc::new(program);
         self.put(hash, program.clone());
         Ok(program)
+    }
+}
+
+impl Engine {
+    /// Whether AWS would take a definition, and what is wrong with it.
+    pub async fn check_definition(&self, definition: &str, machine_type: MachineType) -> Result<Checked> {
+        let machine_type = match machine_type {
+            MachineType::Standard => asl::MachineType::Standard,
+            MachineType::Express => asl::MachineType::Express,
+        };
+        let is_action = self.settings.is_action;
+        let options = CheckOptions { machine_type, is_action, ..CheckOptions::default() };
+        if definition.len() <= LONG_DEFINITION {
+            return Ok(asl::check(definition, &options));
+        }
+        let definition = definition.to_owned();
+        let judged = tokio::task::spawn_blocking(move || asl::check(&definition, &options));
+        judged.await.map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// The program of a definition that AWS would take.
+    pub(crate) async fn compile(&self, definition: &str, machine_type: MachineType) -> Result<Program> {
+        let checked = self.check_definition(definition, machine_type).await?;
+        if !checked.is_valid() {
+            return Err(Error::InvalidDefinition(checked.diagnostics));
+        }
+        checked.program.ok_or_else(|| Error::Unsupported(checked.unsupported.unwrap_or_default()))
     }
 }
 

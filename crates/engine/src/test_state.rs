@@ -1,11 +1,12 @@
 //! TestState: a state by itself, in a definition of its own or in that of a machine, with what it asks for done once or
 //! mocked. Nothing of it is stored.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use asl::{CheckOptions, Kind, Pattern, Payload, Program, State, StateId, Target, Task};
+use asl::{Kind, Pattern, Payload, Program, State, StateId, Target, Task};
 use machine::test_state::{Setup, Step, TestState};
 use machine::{LogLevel, Shown, Stamp, Started, Timestamp};
 use serde_json::Value;
@@ -13,6 +14,7 @@ use serde_json::Value;
 pub use machine::Failure;
 pub use machine::test_state::{Ended, Handler};
 
+use crate::api::MachineType;
 use crate::arn::arn;
 use crate::port::{Answer, TaskRequest};
 use crate::{Engine, Error, Result};
@@ -68,7 +70,7 @@ pub struct Tested {
 
 impl Engine {
     pub async fn test_state(&self, request: TestStateRequest) -> Result<Tested> {
-        let (program, id) = find(&request)?;
+        let (program, id) = self.find(&request).await?;
         let state = program.state(id);
         self.check_mock(&request, state)?;
         let now = self.clock.now();
@@ -99,7 +101,9 @@ impl Engine {
         };
         let test = TestState::new(setup, now);
         let (seed, token) = (self.seed(), self.uuid());
+        let permit = self.permit(&program).await;
         let step = self.stamped(now, seed, &token, |stamp| test.begin(stamp));
+        drop(permit);
         let outcome = match step {
             Step::Ended(ended) => return Ok(tested(&test, ended)),
             Step::Task(scheduled) => match &request.mock {
@@ -139,8 +143,21 @@ impl Engine {
                 }
             }
         };
+        let _permit = self.permit(&program).await;
         let ended = self.stamped(self.clock.now(), seed, &token, |stamp| test.end(stamp, outcome));
         Ok(tested(&test, ended))
+    }
+
+    /// Compiles the definition; the state that is to be tested.
+    async fn find(&self, request: &TestStateRequest) -> Result<(Arc<Program>, StateId)> {
+        let (text, name) = match &request.state_name {
+            Some(name) => (request.definition.as_str().into(), name.as_str()),
+            None => (Cow::Owned(machine_of(&request.definition)), ALONE),
+        };
+        let program = self.compile(&text, MachineType::Standard).await?;
+        let place = program.states.iter().position(|state| *state.name == *name);
+        let place = place.ok_or_else(|| Error::InvalidTest("State not found in definition".into()))?;
+        Ok((Arc::new(program), StateId(place as u32)))
     }
 
     fn stamped<T>(&self, at: Timestamp, seed: [u8; 32], token: &str, decide: impl FnOnce(&Stamp) -> T) -> T {
@@ -256,24 +273,6 @@ fn answers_at_once(task: &Task) -> bool {
         Target::Integration { pattern, .. } => *pattern == Pattern::RequestResponse,
         _ => true,
     }
-}
-
-/// Compiles the definition; the state that is to be tested.
-fn find(request: &TestStateRequest) -> Result<(Arc<Program>, StateId)> {
-    let (text, name) = match &request.state_name {
-        Some(name) => (request.definition.clone(), name.as_str()),
-        None => (machine_of(&request.definition), ALONE),
-    };
-    let checked = asl::check(&text, &CheckOptions::default());
-    if !checked.is_valid() {
-        return Err(Error::InvalidDefinition(checked.diagnostics));
-    }
-    let Some(program) = checked.program else {
-        return Err(Error::Unsupported(checked.unsupported.unwrap_or_default()));
-    };
-    let place = program.states.iter().position(|state| *state.name == *name);
-    let place = place.ok_or_else(|| Error::InvalidTest("State not found in definition".into()))?;
-    Ok((Arc::new(program), StateId(place as u32)))
 }
 
 /// A machine of one state, and of whatever it leads to.

@@ -1,6 +1,6 @@
 //! State machines: create, update, describe, list, delete, and judge a definition without keeping it.
 
-use asl::{CheckOptions, Checked, Severity};
+use asl::{Checked, Severity};
 use engine::Engine;
 use engine::api::{ChangedMachine, CreateStateMachine, MachineType, StateMachine, UpdateStateMachine};
 use engine::arn::split_qualifier;
@@ -23,9 +23,6 @@ pub const HIDDEN_DEFINITION: &str = "{}";
 
 /// Diagnostics that are told where the caller does not say how many. AWS: 100.
 const DEFAULT_DIAGNOSTICS: usize = 100;
-
-/// Definitions longer than this are judged beside the threads that serve requests, in bytes: it takes milliseconds.
-const LONG_DEFINITION: usize = 64 * 1024;
 
 pub async fn create(
     caller: Caller<'_>,
@@ -159,27 +156,16 @@ pub async fn delete(caller: Caller<'_>, request: requests::DeleteStateMachine<'_
 }
 
 pub async fn validate(
-    _: Caller<'_>,
+    caller: Caller<'_>,
     request: requests::ValidateStateMachineDefinition<'_>,
 ) -> Result<DefinitionValidation, Exception> {
-    let machine_type = match machine_type(&request.r#type) {
-        MachineType::Standard => asl::MachineType::Standard,
-        MachineType::Express => asl::MachineType::Express,
-    };
     let warnings = request.severity.as_deref() == Some("WARNING");
     let most = match request.max_results {
         Some(Integer(number)) if number > 0 => number as usize,
         _ => DEFAULT_DIAGNOSTICS,
     };
-    let definition = taken(request.definition);
-    let is_long = definition.len() > LONG_DEFINITION;
-    let judge = move || {
-        asl::check(&definition, &CheckOptions { machine_type, is_action: aws::is_action, ..CheckOptions::default() })
-    };
-    let checked = match is_long {
-        true => tokio::task::spawn_blocking(judge).await.map_err(Exception::internal)?,
-        false => judge(),
-    };
+    let engine = caller.engine();
+    let checked = engine.check_definition(given(&request.definition), machine_type(&request.r#type)).await?;
     Ok(verdict(checked, warnings, most))
 }
 
