@@ -68,10 +68,13 @@ struct Row {
     trace_header: Option<Arc<str>>,
     #[serde(default)]
     mock: Option<Arc<str>>,
+    /// Of the process that started it, which runs it already.
+    #[serde(default)]
+    epoch: u64,
 }
 
 impl Row {
-    fn of(started: &Started) -> Row {
+    fn of(started: &Started, epoch: u64) -> Row {
         Row {
             arn: started.arn.clone(),
             name: started.name.clone(),
@@ -83,6 +86,7 @@ impl Row {
             alias: started.alias.clone(),
             trace_header: started.trace_header.clone(),
             mock: started.mock.clone(),
+            epoch,
         }
     }
 
@@ -138,7 +142,7 @@ impl Engine {
         // In a task of its own: a caller who goes away must not leave a row that nobody runs.
         let begun = tokio::spawn(async move {
             let run = Run::new(&engine, started).await?;
-            let item = express_item(run.started(), started_at)?;
+            let item = express_item(run.started(), started_at, engine.fence.epoch)?;
             if let Err(error) = engine.store.put_item(item, Expect::Absent, Vec::new()).await {
                 // It may be there all the same, of an execution that nobody knows of.
                 let arn = run.started().arn.clone();
@@ -201,22 +205,23 @@ impl Engine {
         }
     }
 
-    /// Runs what had not ended when the process did.
-    pub(crate) async fn run_express_again(&self) -> Result<()> {
-        let mut after = None;
+    /// Runs what had not ended when the process before this one did; `after` is the last that was taken up.
+    pub(crate) async fn run_express_again(&self, after: &mut Option<String>) -> Result<()> {
         loop {
-            let page = self.store.items(ItemKind::Express, SCOPE, after, SCAN).await?;
-            after = page.items.last().map(|(item, _)| item.name.clone());
+            let page = self.store.items(ItemKind::Express, SCOPE, after.clone(), SCAN).await?;
             for (item, _) in page.items {
                 let row: Row = decode(&item.body)?;
-                // The semaphore is never closed.
-                let Ok(permit) = self.express.running.clone().acquire_owned().await else { return Ok(()) };
-                let run = Run::new(self, row.started()).await?.again();
-                let engine = self.clone();
-                tokio::spawn(async move {
-                    engine.run_express(run).await;
-                    drop(permit);
-                });
+                if row.epoch != self.fence.epoch {
+                    // The semaphore is never closed.
+                    let Ok(permit) = self.express.running.clone().acquire_owned().await else { return Ok(()) };
+                    let run = Run::new(self, row.started()).await?.again();
+                    let engine = self.clone();
+                    tokio::spawn(async move {
+                        engine.run_express(run).await;
+                        drop(permit);
+                    });
+                }
+                *after = Some(item.name);
             }
             if !page.more {
                 return Ok(());
@@ -225,13 +230,13 @@ impl Engine {
     }
 }
 
-fn express_item(started: &Started, created_at: Timestamp) -> Result<Item> {
+fn express_item(started: &Started, created_at: Timestamp, epoch: u64) -> Result<Item> {
     Ok(Item {
         kind: ItemKind::Express,
         scope: SCOPE.into(),
         name: started.arn.to_string(),
         created_at,
-        body: encode(&Row::of(started))?,
+        body: encode(&Row::of(started, epoch))?,
         definition: Some(started.definition),
     })
 }

@@ -304,7 +304,8 @@ impl Engine {
 
     /// Runs the Express executions again that had not ended when the process did.
     async fn recover_express(&self) {
-        while let Err(error) = self.run_express_again().await {
+        let mut after = None;
+        while let Err(error) = self.run_express_again(&mut after).await {
             tracing::error!(%error, "Express executions that were running cannot be run again yet");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

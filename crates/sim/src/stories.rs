@@ -18,7 +18,7 @@ use crate::programs::{DEFINITIONS, INPUTS};
 use crate::script::{Fate, Said, Says};
 use crate::services::Token;
 use crate::world::World;
-use crate::{Report, ending, house, simulate, workers};
+use crate::{Report, ending, express, house, simulate, workers};
 
 const LANDS: (Fate, u64) = (Fate::Lands, 0);
 
@@ -405,6 +405,36 @@ fn a_state_machine_that_went_unheard_does_not_take_its_successor_along() {
             assert!(engine.state_machine(&machine_arn("far")).await.is_ok(), "the new one stays");
         },
     );
+}
+
+#[test]
+fn an_express_execution_that_runs_is_not_run_again() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            kill_owner(&world);
+            assert!(house::take(&world).await);
+            // What was running before cannot be read yet; when it can, another one runs.
+            world.state().script.failing_reads = 100;
+            world.sleep_ms(100).await;
+            world.state().script.failing_reads = 0;
+            express::start(&world).await;
+            world.sleep_ms(5_000).await;
+        },
+    );
+    assert_eq!((seen(&report, "op.start express"), seen(&report, "service.asked")), (1, 1));
+}
+
+#[test]
+fn an_express_start_of_unknown_fate_leaves_no_row() {
+    let report = tell(
+        |_| {},
+        async |world| {
+            world.state().script.items.push_back(Fate::ErrorAfter);
+            express::start(&world).await;
+        },
+    );
+    assert_eq!((seen(&report, "op.start express"), seen(&report, "service.asked")), (0, 0));
 }
 
 #[test]
