@@ -5,6 +5,7 @@
 
 mod batch;
 mod condition;
+mod constraints;
 mod error;
 mod item;
 mod lexer;
@@ -38,6 +39,7 @@ impl DynamoDb {
     /// Answer one call.
     pub async fn call(&self, operation: &str, params: Value, caller: &Caller) -> Answer {
         let Some(act) = operation_of(operation) else { return Err(error::not_here(operation)) };
+        constraints::check(operation, &params)?;
         let caller = caller.clone();
         self.store.call(move |tx| act(tx, &params, &caller)).await
     }

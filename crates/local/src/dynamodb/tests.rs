@@ -481,3 +481,25 @@ async fn tables_are_described_listed_and_deleted() {
     world.ok("DeleteTable", json!({ "TableName": "tab" })).await;
     assert_eq!(world.ok("ListTables", json!({})).await["TableNames"], json!([]));
 }
+
+#[tokio::test]
+async fn what_the_model_demands_is_checked_first() {
+    let world = world().await;
+    let mut story = String::new();
+    for (operation, params) in [
+        ("PutItem", json!({ "TableName": "none", "Item": null })),
+        ("PutItem", json!({})),
+        ("GetItem", json!({ "TableName": "/none", "Key": {} })),
+        ("DescribeTable", json!({ "TableName": "arn:aws:dynamodb:us-east-1:000000000000:table/tab" })),
+    ] {
+        let told =
+            world.dynamodb.call(operation, params, &caller()).await.map_or_else(|error| error.message, |_| "-".into());
+        story.push_str(&format!("{operation}: {told}\n"));
+    }
+    insta::assert_snapshot!(story, @r"
+    PutItem: 1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null
+    PutItem: 2 validation errors detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null; Value null at 'item' failed to satisfy constraint: Member must not be null
+    GetItem: 1 validation error detected: Value '/none' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+
+    DescribeTable: -
+    ");
+}
