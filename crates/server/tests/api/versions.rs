@@ -78,6 +78,12 @@ async fn versions() {
             "{told}"
         );
     }
+    // AWS tags state machines and activities, and nothing else.
+    let tag = json!({"resourceArn": version(1), "tags": [{"key": "a", "value": "1"}]});
+    let told = house.bad("TagResource", tag).await;
+    assert_eq!(told, format!("ResourceNotFound: Resource not found: '{}'", version(1)));
+    let told = house.bad("ListTagsForResource", json!({"resourceArn": version(1)})).await;
+    assert_eq!(told, format!("ResourceNotFound: Resource not found: '{}'", version(1)));
     let stale = json!({"stateMachineArn": MACHINE, "revisionId": "INITIAL"});
     let told = house.bad("PublishStateMachineVersion", stale).await;
     assert!(told.starts_with("ConflictException: "), "{told}");
