@@ -152,3 +152,17 @@ def test_a_kill_loses_no_span_of_a_state_that_was_left(fresh, collector, tmp_pat
         root = next(span for (name, _), span in spans(collector, execution).items() if name not in steps)
         times = [int(event["timestamp"].timestamp() * 1000 + 0.5) for event in (events[0], events[-1])]
         assert [root["from"] // 1_000_000, root["until"] // 1_000_000] == times, "the times of the history"
+
+
+def test_a_function_goes_on_with_the_trace(fresh, tmp_path):
+    folder = tmp_path / "traced"
+    folder.mkdir()
+    code = 'import os\n\ndef lambda_handler(event, context):\n    return os.environ["_X_AMZN_TRACE_ID"]\n'
+    (folder / "lambda_function.py").write_text(code)
+    server = fresh(arguments=["--function", f"traced={folder}"]).start()
+    definition = states(Asks=task("lambda:invoke", {"FunctionName": "traced"}, OutputPath="$.Payload"))
+    execution = server.begin(machine(server, definition), traceHeader=HEADER)
+    seen = world.output(server.ended(execution))
+    root, parent, sampled = seen.split(";")
+    assert (root, sampled) == (HEADER.split(";")[0], "Sampled=1"), seen
+    assert parent.startswith("Parent=") and parent not in HEADER, "below the state, not beside the execution"

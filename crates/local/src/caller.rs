@@ -10,4 +10,6 @@ pub struct Caller {
     /// The address under which the caller reached the server, without a slash at its end: queue URLs and the links in
     /// notifications begin with it.
     pub base_url: String,
+    /// The caller's trace, in X-Ray's form (`X-Amzn-Trace-Id`).
+    pub trace: Option<String>,
 }

@@ -108,6 +108,7 @@ impl Local {
             account: account.unwrap_or(&self.settings.account).to_owned(),
             region: region.unwrap_or(&self.settings.region).to_owned(),
             base_url: format!("http://{host}"),
+            trace: incoming.headers.get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).map(str::to_owned),
         }
     }
 }

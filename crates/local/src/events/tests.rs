@@ -25,6 +25,7 @@ fn caller() -> Caller {
         account: "000000000000".to_owned(),
         region: "us-east-1".to_owned(),
         base_url: "http://127.0.0.1:8083".to_owned(),
+        trace: None,
     }
 }
 

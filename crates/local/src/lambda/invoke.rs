@@ -92,7 +92,8 @@ impl Lambda {
             _ => {}
         }
         let request_id = uuid::Uuid::new_v4().to_string();
-        let invocation = invocation(&found, &request_id, payload.into(), context);
+        let trace = caller.trace.clone().unwrap_or_else(new_trace);
+        let invocation = invocation(&found, &request_id, payload.into(), context, trace);
         let outcome = found.pool.invoke(invocation, &found.region).await.map_err(busy)?;
         let mut answer = json!({
             "StatusCode": 200,
@@ -119,7 +120,7 @@ impl Lambda {
         let Some(found) = name::parse(function).and_then(|name| self.lookup(&name, &self.account, &self.region)) else {
             return Done::NoSuchFunction;
         };
-        let invocation = invocation(&found, request_id, payload, context);
+        let invocation = invocation(&found, request_id, payload, context, new_trace());
         match found.pool.invoke(invocation, &found.region).await {
             Ok(outcome) => Done::Answered(outcome),
             Err(_) => Done::Busy,
@@ -127,20 +128,26 @@ impl Lambda {
     }
 }
 
-fn invocation(found: &Found<'_>, request_id: &str, payload: Bytes, client_context: Option<String>) -> Invocation {
+fn invocation(
+    found: &Found<'_>,
+    request_id: &str,
+    payload: Bytes,
+    client_context: Option<String>,
+    trace_id: String,
+) -> Invocation {
     Invocation {
         request_id: request_id.to_owned(),
         // The pool sets it when the function's time begins.
         deadline: 0,
         function_arn: found.arn.clone(),
-        trace_id: trace_id(),
+        trace_id,
         client_context,
         payload,
     }
 }
 
 /// A trace of its own that nobody collects, in X-Ray's form: the seconds and 24 random digits.
-fn trace_id() -> String {
+fn new_trace() -> String {
     let seconds = Clock::System.now() / 1000;
     let random = uuid::Uuid::new_v4().simple().to_string();
     format!("Root=1-{seconds:08x}-{};Sampled=0", &random[..24])
