@@ -1,6 +1,6 @@
 """API Gateway and ECS, which no stand-in here plays: a scripted server answers as AWS did when these calls were
-recorded, and the histories must be those of AWS, event by event. And EventBridge, which is told of status changes where
-the settings ask for it."""
+recorded, and the histories must be those of AWS, event by event. And EventBridge, which is told of status changes
+unless the settings say otherwise."""
 
 import http.server
 import json
@@ -92,8 +92,10 @@ def scripted():
 
 
 @pytest.fixture
-def server(fresh, scripted):
-    return fresh(laptop=False, env={"AWS_ENDPOINT_URL": scripted.url}).start()
+def server(fresh, scripted, tmp_path):
+    settings = tmp_path / "s.toml"
+    settings.write_text("[events]\nstatus_changes = false\n")
+    return fresh(laptop=False, env={"AWS_ENDPOINT_URL": scripted.url}, arguments=["--config", settings]).start()
 
 
 def story(events):
@@ -236,18 +238,18 @@ def test_a_task_of_ecs_brings_the_token_back(server, scripted):
     assert output(server.ended(execution)) == "done"
 
 
-def test_status_changes_are_told_where_the_settings_ask_for_it(fresh, scripted, tmp_path):
+def test_status_changes_are_told_unless_the_settings_say_otherwise(fresh, scripted, tmp_path):
     def told():
         sent = [sent["Entries"][0] for target, sent in scripted.calls if target == "PutEvents"]
         return [(entry["Source"], entry["Resources"], json.loads(entry["Detail"])["status"]) for entry in sent]
 
-    for asked_for in ("true", "false"):
+    for asked_for in ("", "[events]\nstatus_changes = false\n"):
         settings = tmp_path / "s.toml"
-        settings.write_text(f"[events]\nstatus_changes = {asked_for}\n")
+        settings.write_text(asked_for)
         server = fresh(laptop=False, env={"AWS_ENDPOINT_URL": scripted.url}, arguments=["--config", settings]).start()
         execution = server.begin(world.PASS)
         server.ended(execution)
-        if asked_for == "true":
+        if not asked_for:
             heard = [("aws.states", [execution], status) for status in ("RUNNING", "SUCCEEDED")]
             eventually(told, lambda told: len(told) == 2)
         server.stop()
@@ -274,7 +276,7 @@ def test_status_changes_that_nobody_can_hear_are_told_at_the_start(tmp_path):
 )
 def test_a_machines_role_has_the_credentials_of_the_settings(fresh, scripted, tmp_path, source, signers):
     settings, config = tmp_path / "s.toml", tmp_path / "aws.config"
-    settings.write_text(f'[roles."{world.ROLE}"]\n{source}\n')
+    settings.write_text(f'events.status_changes = false\n[roles."{world.ROLE}"]\n{source}\n')
     config.write_text(PROFILES)
     env = {"AWS_ENDPOINT_URL": scripted.url, "AWS_ENDPOINT_URL_STS": scripted.url, "AWS_CONFIG_FILE": str(config)}
     server = fresh(laptop=False, env=env, arguments=["--config", settings]).start()

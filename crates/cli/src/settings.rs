@@ -20,7 +20,7 @@
 //! profile = "orders"                   # calls at AWS for state machines of this role; or: assume = true
 //!
 //! [events]
-//! status_changes = true                # EventBridge is told when an execution starts and ends; the laptop's is anyway
+//! status_changes = true                # whether EventBridge is told of starts and ends; each is but real AWS's, where absent
 //!
 //! [images]
 //! "example/resize:1" = "./jobs/resize" # where the laptop's Batch finds an image's programs

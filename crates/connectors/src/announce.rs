@@ -1,11 +1,9 @@
 //! Tells EventBridge when an execution's status changes, as AWS does: to the default bus, and on a best-effort basis.
 //!
-//! It is told where the settings ask for it, and the laptop's own EventBridge is told always, as AWS's is; nobody else pays
-//! for it.
+//! It is told where it has an endpoint, unless the settings say otherwise; that of real AWS only where they ask for it.
 
 use std::time::Duration;
 
-use aws::endpoint::Source;
 use engine::api::ExecutionDescription;
 use machine::{Status, rfc3339};
 use serde_json::{Value, json};
@@ -27,8 +25,7 @@ const ATTEMPTS: u32 = 5;
 impl Connectors {
     pub(crate) fn announces(&self) -> bool {
         let endpoint = self.caller.endpoint(SERVICE, ANY_REGION);
-        let is_laptop = endpoint.as_ref().is_ok_and(|endpoint| endpoint.source == Source::Laptop);
-        endpoint.is_ok() && self.status_changes.unwrap_or(is_laptop)
+        endpoint.is_ok_and(|endpoint| self.status_changes.unwrap_or(!endpoint.is_aws()))
     }
 
     pub(crate) async fn announce(&self, account: &str, region: &str, execution: &ExecutionDescription) {

@@ -117,7 +117,7 @@ pub struct ConnectorSettings {
     pub after_crash: BTreeMap<String, AfterCrash>,
     /// Where log events of executions go beside CloudWatch Logs.
     pub log_sink: Option<LogSink>,
-    /// Whether EventBridge is told of each change of an execution's status; where nobody chose, the laptop's is.
+    /// Whether EventBridge is told of each change of an execution's status; where nobody chose, each but AWS's is.
     pub status_changes: Option<bool>,
     /// Where spans go.
     pub span_sink: Option<SpanSink>,

@@ -130,22 +130,21 @@ async fn events_are_put_and_one_that_is_not_taken_fails_the_task() {
 }
 
 #[test]
-fn status_changes_are_told_where_it_was_asked_for_and_on_the_laptop() {
+fn status_changes_are_told_to_aws_only_where_it_was_asked_for() {
     const ANYWHERE: (&str, &str) = ("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
-    for (variables, on_laptop, chosen, told) in [
+    for (variables, aws, chosen, told) in [
         (vec![], false, None, false),
-        (vec![ANYWHERE], false, None, false),
-        (vec![ANYWHERE], false, Some(true), true),
         (vec![], false, Some(true), false),
+        (vec![ANYWHERE], false, None, true),
         (vec![ANYWHERE], true, None, true),
-        (vec![ANYWHERE], true, Some(false), false),
+        (vec![ANYWHERE], false, Some(false), false),
+        (vec![], true, None, false),
+        (vec![], true, Some(true), true),
     ] {
         let mut settings = settings(&variables);
-        if on_laptop {
-            settings.endpoints = settings.endpoints.with_laptop("events", "http://127.0.0.1:2").unwrap();
-        }
+        settings.endpoints = settings.endpoints.with_aws(aws);
         settings.status_changes = chosen;
-        assert_eq!(Connectors::new(settings).listens(), told, "{variables:?} {on_laptop} {chosen:?}");
+        assert_eq!(Connectors::new(settings).listens(), told, "{variables:?} {aws} {chosen:?}");
     }
 }
 
