@@ -8,6 +8,7 @@ mod jsonata;
 mod outside;
 mod program;
 mod redriven;
+mod spans;
 
 use std::sync::Arc;
 
@@ -78,6 +79,7 @@ fn check((definition, input): &(String, String), happens: &[u16]) {
     assert_eq!(light.log, first.world.log, "10 bytes a turn change the history");
     let idle = again(&first, |world| world.limits.turn_work = 1);
     assert_eq!(idle.log, first.world.log, "an expression a turn changes the history");
+    spans::check(&first.world.log, || first.world.story());
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use machine::record::Body;
 use machine::{Input, Status};
 
 use super::dice::{Dice, tapes};
-use super::{outside, program};
+use super::{outside, program, spans};
 use crate::world::World;
 
 /// How many steps an execution may take.
@@ -61,6 +61,7 @@ fn a_redriven_execution_ends_as_if_it_had_not_been_stopped() {
         let (Some(undisturbed), Some(redriven)) = (undisturbed, redriven) else { continue };
         let story = || format!("seed {seed}\n{definition}\n{}", redriven.story());
         assert_eq!(undisturbed.execution.status, redriven.execution.status, "{}", story());
+        spans::check(&redriven.log, story);
         if undisturbed.execution.status == Status::Succeeded {
             assert_eq!(undisturbed.end(), redriven.end(), "{}", story());
             assert_eq!(successes(&undisturbed), successes(&redriven), "{}", story());
