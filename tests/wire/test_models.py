@@ -34,7 +34,8 @@ SEED = int(os.environ.get("WIRE_SEED", "20261125"))
 DEPTH = 4
 # Some operations stream and are left out.
 ENOUGH = 220
-OPTIMISED = ["batch", "dynamodb", "events", "lambda", "sns", "sqs", "stepfunctions", "ecs", "glue", "athena", "codebuild", "sts"]
+OPTIMISED = ["athena", "batch", "codebuild", "databrew", "dynamodb", "ecs", "events", "glue", "lambda", "mediaconvert"]
+OPTIMISED += ["sagemaker", "sns", "sqs", "stepfunctions", "sts"]
 # Written by each HTTP client or signer in its own way.
 OWN = ("accept-encoding", "amz-sdk-invocation-id", "amz-sdk-request", "authorization", "connection", "content-length")
 OWN += ("expect", "host", "user-agent", "x-amz-content-sha256", "x-amz-date", "x-amz-user-agent", "x-amzn-trace-id")

@@ -192,27 +192,10 @@ pub(crate) const ROWS: &[Row] = &[
     asked("athena", "startQueryExecution", ATHENA),
     asked("athena", "stopQueryExecution", ATHENA),
     Row {
-        service: "batch",
-        action: "submitJob",
-        api: "batch",
-        voice: Voice::One { prefix: "Batch", service: "AWSBatch", base: "AWSBatchException" },
         prepare: &[Prepare::MarkContainer],
         repeated: Repeated::Found(Find::MarkedJob),
-        job: Some(Job {
-            count: None,
-            describe: Question { operation: "DescribeJobs", asks: &[Ask::Each("Jobs", "/JobId")] },
-            among: Some("Jobs"),
-            end: End::Status { member: "Status", succeeded: &["SUCCEEDED"], failed: &["FAILED"] },
-            since: "CreatedAt",
-            texts: &[],
-            // Batch does not say; it describes nothing.
-            gone: "",
-            failed_without: &[],
-            cancel: Question { operation: "TerminateJob", asks: &[Ask::One("JobId", "/JobId")] },
-            reason: "Reason",
-            pace: LOCAL_PACE,
-        }),
-        ..OPTIMISED
+        job: Some(BATCH_JOB),
+        ..asked("batch", "submitJob", BATCH)
     },
     asked("codebuild", "batchDeleteBuilds", CODEBUILD),
     asked("codebuild", "batchGetReports", CODEBUILD),
@@ -227,51 +210,16 @@ pub(crate) const ROWS: &[Row] = &[
     asked("dynamodb", "getItem", DYNAMODB),
     asked("dynamodb", "putItem", DYNAMODB),
     asked("dynamodb", "updateItem", DYNAMODB),
+    Row { result: Shape::Tasks, lists: TASK_LISTS, job: Some(ECS_TASK), ..asked("ecs", "runTask", ECS) },
     Row {
-        service: "ecs",
-        action: "runTask",
-        api: "ecs",
-        voice: Voice::One { prefix: "ECS", service: "AmazonECS", base: "AmazonECSException" },
-        result: Shape::Tasks,
-        lists: TASK_LISTS,
-        job: Some(Job {
-            count: Some("Count"),
-            describe: Question {
-                operation: "DescribeTasks",
-                asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::Each("Tasks", "/Tasks/0/TaskArn")],
-            },
-            among: Some("Tasks"),
-            end: End::Containers,
-            since: "CreatedAt",
-            texts: &[],
-            // ECS tells of it among the failures of its answer.
-            gone: "",
-            failed_without: &[],
-            cancel: Question {
-                operation: "StopTask",
-                asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::One("Task", "/Tasks/0/TaskArn")],
-            },
-            reason: "Reason",
-            pace: LOCAL_PACE,
-        }),
-        ..OPTIMISED
-    },
-    Row {
-        service: "events",
-        action: "putEvents",
         api: "eventbridge",
-        voice: Voice::One {
-            prefix: "EventBridge",
-            service: "AmazonCloudWatchEvents",
-            base: "AmazonCloudWatchEventsException",
-        },
         prepare: &[Prepare::Origin("Entries")],
         result: Shape::Entries,
         repeated: Repeated::Twice,
-        ..OPTIMISED
+        ..asked("events", "putEvents", EVENTS)
     },
     asked("glue", "startJobRun", GLUE),
-    Row { service: "lambda", action: "invoke", ..INVOCATION },
+    Row { service: "lambda", ..INVOCATION },
     asked("mediaconvert", "createJob", MEDIACONVERT),
     asked("sagemaker", "createEndpoint", SAGEMAKER),
     asked("sagemaker", "createEndpointConfig", SAGEMAKER),
@@ -282,51 +230,67 @@ pub(crate) const ROWS: &[Row] = &[
     asked("sagemaker", "createTrainingJob", SAGEMAKER),
     asked("sagemaker", "createTransformJob", SAGEMAKER),
     asked("sagemaker", "updateEndpoint", SAGEMAKER),
+    Row { repeated: Repeated::Fifo("TopicArn"), ..asked("sns", "publish", SNS) },
+    Row { repeated: Repeated::Fifo("QueueUrl"), to_queue_url: true, ..asked("sqs", "sendMessage", SQS) },
     Row {
-        service: "sns",
-        action: "publish",
-        api: "sns",
-        voice: Voice::One { prefix: "SNS", service: "AmazonSNS", base: "AmazonSNSException" },
-        repeated: Repeated::Fifo("TopicArn"),
-        ..OPTIMISED
-    },
-    Row {
-        service: "sqs",
-        action: "sendMessage",
-        api: "sqs",
-        voice: Voice::One { prefix: "SQS", service: "AmazonSQS", base: "AmazonSQSException" },
-        repeated: Repeated::Fifo("QueueUrl"),
-        to_queue_url: true,
-        ..OPTIMISED
-    },
-    Row {
-        service: "states",
-        action: "startExecution",
         api: "sfn",
-        voice: Voice::One { prefix: "StepFunctions", service: "AWSStepFunctions", base: "AWSStepFunctionsException" },
         prepare: &[Prepare::Text("Input"), Prepare::Key("Name")],
         repeated: Repeated::Found(Find::ExecutionByName),
-        job: Some(Job {
-            count: None,
-            describe: Question { operation: "DescribeExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
-            among: None,
-            end: End::Status {
-                member: "Status",
-                succeeded: &["SUCCEEDED"],
-                failed: &["FAILED", "TIMED_OUT", "ABORTED"],
-            },
-            since: "StartDate",
-            texts: &["Input", "Output"],
-            gone: "ExecutionDoesNotExist",
-            // Recorded answers of failed children have none of these; those of succeeded ones have them all.
-            failed_without: &["OutputDetails", "RedriveCount", "RedriveStatus", "RedriveStatusReason"],
-            cancel: Question { operation: "StopExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
-            reason: "Cause",
-            pace: CHILD_PACE,
-        }),
-        ..OPTIMISED
+        job: Some(CHILD),
+        ..asked("states", "startExecution", STATES)
     },
 ];
+
+const BATCH_JOB: Job = Job {
+    count: None,
+    describe: Question { operation: "DescribeJobs", asks: &[Ask::Each("Jobs", "/JobId")] },
+    among: Some("Jobs"),
+    end: End::Status { member: "Status", succeeded: &["SUCCEEDED"], failed: &["FAILED"] },
+    since: "CreatedAt",
+    texts: &[],
+    // Batch does not say; it describes nothing.
+    gone: "",
+    failed_without: &[],
+    cancel: Question { operation: "TerminateJob", asks: &[Ask::One("JobId", "/JobId")] },
+    reason: "Reason",
+    pace: LOCAL_PACE,
+};
+
+const ECS_TASK: Job = Job {
+    count: Some("Count"),
+    describe: Question {
+        operation: "DescribeTasks",
+        asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::Each("Tasks", "/Tasks/0/TaskArn")],
+    },
+    among: Some("Tasks"),
+    end: End::Containers,
+    since: "CreatedAt",
+    texts: &[],
+    // ECS tells of it among the failures of its answer.
+    gone: "",
+    failed_without: &[],
+    cancel: Question {
+        operation: "StopTask",
+        asks: &[Ask::One("Cluster", "/Tasks/0/ClusterArn"), Ask::One("Task", "/Tasks/0/TaskArn")],
+    },
+    reason: "Reason",
+    pace: LOCAL_PACE,
+};
+
+const CHILD: Job = Job {
+    count: None,
+    describe: Question { operation: "DescribeExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
+    among: None,
+    end: End::Status { member: "Status", succeeded: &["SUCCEEDED"], failed: &["FAILED", "TIMED_OUT", "ABORTED"] },
+    since: "StartDate",
+    texts: &["Input", "Output"],
+    gone: "ExecutionDoesNotExist",
+    // Recorded answers of failed children have none of these; those of succeeded ones have them all.
+    failed_without: &["OutputDetails", "RedriveCount", "RedriveStatus", "RedriveStatusReason"],
+    cancel: Question { operation: "StopExecution", asks: &[Ask::One("ExecutionArn", "/ExecutionArn")] },
+    reason: "Cause",
+    pace: CHILD_PACE,
+};
 
 /// What optimised integrations have in common.
 const OPTIMISED: Row = Row {
@@ -371,21 +335,30 @@ const fn asked(service: &'static str, action: &'static str, voice: Voice) -> Row
     Row { service, action, api: service, voice, ..OPTIMISED }
 }
 
-const ATHENA: Voice = Voice::One { prefix: "Athena", service: "AmazonAthena", base: "AmazonAthenaException" };
-const CODEBUILD: Voice = Voice::One { prefix: "CodeBuild", service: "AWSCodeBuild", base: "AWSCodeBuildException" };
-const DATABREW: Voice = Voice::One { prefix: "DataBrew", service: "AWSGlueDataBrew", base: "AWSGlueDataBrewException" };
-const DYNAMODB: Voice = Voice::One { prefix: "DynamoDB", service: "AmazonDynamoDBv2", base: "AmazonDynamoDBException" };
-const GLUE: Voice = Voice::One { prefix: "Glue", service: "AWSGlue", base: "AWSGlueException" };
-const MEDIACONVERT: Voice =
-    Voice::One { prefix: "MediaConvert", service: "AWSMediaConvert", base: "AWSMediaConvertException" };
-const SAGEMAKER: Voice =
-    Voice::One { prefix: "SageMaker", service: "AmazonSageMaker", base: "AmazonSageMakerException" };
+const fn one(prefix: &'static str, service: &'static str, base: &'static str) -> Voice {
+    Voice::One { prefix, service, base }
+}
+
+const ATHENA: Voice = one("Athena", "AmazonAthena", "AmazonAthenaException");
+const BATCH: Voice = one("Batch", "AWSBatch", "AWSBatchException");
+const CODEBUILD: Voice = one("CodeBuild", "AWSCodeBuild", "AWSCodeBuildException");
+const DATABREW: Voice = one("DataBrew", "AWSGlueDataBrew", "AWSGlueDataBrewException");
+const DYNAMODB: Voice = one("DynamoDB", "AmazonDynamoDBv2", "AmazonDynamoDBException");
+const ECS: Voice = one("ECS", "AmazonECS", "AmazonECSException");
+const EVENTS: Voice = one("EventBridge", "AmazonCloudWatchEvents", "AmazonCloudWatchEventsException");
+const GLUE: Voice = one("Glue", "AWSGlue", "AWSGlueException");
+const LAMBDA: Voice = one("Lambda", "AWSLambda", "AWSLambdaException");
+const MEDIACONVERT: Voice = one("MediaConvert", "AWSMediaConvert", "AWSMediaConvertException");
+const SAGEMAKER: Voice = one("SageMaker", "AmazonSageMaker", "AmazonSageMakerException");
+const SNS: Voice = one("SNS", "AmazonSNS", "AmazonSNSException");
+const SQS: Voice = one("SQS", "AmazonSQS", "AmazonSQSException");
+const STATES: Voice = one("StepFunctions", "AWSStepFunctions", "AWSStepFunctionsException");
 
 /// A function's invocation: nobody but its author knows whether it may be made twice.
 const INVOCATION: Row = Row {
     action: "invoke",
     api: "lambda",
-    voice: Voice::One { prefix: "Lambda", service: "AWSLambda", base: "AWSLambdaException" },
+    voice: LAMBDA,
     result: Shape::Invocation,
     repeated: Repeated::Twice,
     attempts: 1,
