@@ -61,18 +61,25 @@ impl Engine {
             parent: request.parent,
             mock,
         };
-        // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
-        let begun = {
-            let (engine, logging, started) = (self.clone(), Logging::of(&machine), started.clone());
-            let tracing = Tracing::of(&machine, &started);
-            tokio::spawn(async move { engine.begin(logging, tracing, started).await })
-        };
-        let begun = begun.await.unwrap_or_else(|error| Err(Lost::SetAside(Error::Internal(error.to_string()))));
-        match begun {
-            Ok(started_at) => Ok(StartedExecution { arn, started_at }),
-            Err(Lost::NameTaken) => self.started_before(&machine, &name, &started).await,
-            Err(Lost::Other(error) | Lost::SetAside(error)) => Err(error),
-            Err(Lost::Gone) => Err(Error::Internal("what begins was deleted".into())),
+        loop {
+            // In a task of its own: a caller who goes away must not leave an execution that nobody drives.
+            let begun = {
+                let (engine, logging, started) = (self.clone(), Logging::of(&machine), started.clone());
+                let tracing = Tracing::of(&machine, &started);
+                tokio::spawn(async move { engine.begin(logging, tracing, started).await })
+            };
+            let begun = begun.await.unwrap_or_else(|error| Err(Lost::SetAside(Error::Internal(error.to_string()))));
+            match begun {
+                Ok(started_at) => return Ok(StartedExecution { arn, started_at }),
+                Err(Lost::Other(error) | Lost::SetAside(error)) => return Err(error),
+                Err(Lost::Gone) => return Err(Error::Internal("what begins was deleted".into())),
+                Err(Lost::NameTaken) => {}
+            }
+            match self.started_before(&machine, &name, &started).await {
+                // The one that had the name has just been deleted.
+                Err(Error::ExecutionDoesNotExist(_)) => {}
+                answer => return answer,
+            }
         }
     }
 
@@ -129,11 +136,7 @@ impl Engine {
 
     /// The same name again is the same execution while it runs with the same input.
     async fn started_before(&self, machine: &StateMachine, name: &str, started: &Started) -> Result<StartedExecution> {
-        let existing = match self.describe_execution(&execution_arn(&machine.arn, name)).await {
-            // It has just been deleted: the same request will find its name free.
-            Err(Error::ExecutionDoesNotExist(_)) => return Err(Error::Throttled),
-            existing => existing?,
-        };
+        let existing = self.describe_execution(&execution_arn(&machine.arn, name)).await?;
         let same_input = existing.input.text() == started.input.text();
         if existing.status == Status::Running && same_input {
             return Ok(StartedExecution { arn: existing.arn, started_at: existing.started_at });
