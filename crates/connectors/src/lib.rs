@@ -20,8 +20,8 @@
 //! | `events:putEvents` | 3 times in all, where the first did nothing | put again: each event twice |
 //! | `ecs:runTask` | 3 times in all; the task's key is the client token | run again, harmlessly |
 //! | `apigateway:invoke` | never | called again |
-//! | `aws-sdk:*`, reading or with a client token (the task's key is the token) | 3 times in all | called again, harmlessly |
-//! | `aws-sdk:*`, others | 3 times in all, where the first did nothing | called again |
+//! | the table's other rows and `aws-sdk:*`, reading or with a client token (the task's key is the token) | 3 times in all | called again, harmlessly |
+//! | the others of these | 3 times in all, where the first did nothing | called again |
 //!
 //! "Did nothing" is a connection that was not made, an answer of status 503, and throttling. Where the last column says
 //! that something has its effect twice, [`AfterCrash::Fail`] fails the task instead. Whatever is left goes straight to
