@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use machine::{EventId, Input, TaskId};
+use machine::{Input, TaskId};
 use store::ExecutionKey;
 
 use crate::port::Unreachable;
@@ -40,8 +40,8 @@ pub(crate) trait Destination: Clone + Eq + Hash + Send + Sync + 'static {
     fn send(engine: &Engine, batch: &Self::Batch) -> impl Future<Output = Result<(), Unreachable>> + Send;
 }
 
-/// Whose debt is settled with a delivery, up to which event.
-pub(crate) type Owed = (ExecutionKey, EventId);
+/// Whose debt is settled with a delivery, and up to where, in the words of `Input::Delivered`.
+pub(crate) type Owed = (ExecutionKey, u64);
 
 pub(crate) struct Queues<D: Destination>(Mutex<Inner<D>>);
 
@@ -54,7 +54,7 @@ struct Inner<D: Destination> {
 /// An item, or the end of what a turn had to deliver.
 enum Waiting<T> {
     Item(T),
-    End(ExecutionKey, EventId),
+    End(ExecutionKey, u64),
 }
 
 impl<D: Destination> Default for Queues<D> {

@@ -27,7 +27,7 @@ pub(crate) async fn load(engine: &Engine, key: ExecutionKey) -> Result<Option<Li
     let Some(Record { body: Body::ExecutionStarted(started), .. }) = records.first() else {
         return Err(Error::Internal(format!("the log of {key} does not begin with its start")));
     };
-    let (logging, tracing) = engine.watched(started).await;
+    let (logging, tracing) = engine.watched(started).await?;
     let mut execution = Execution::begin(tracing.is_some());
     records.iter().for_each(|record| execution.apply(record));
     let program = engine.programs.get(engine, started.definition).await?;

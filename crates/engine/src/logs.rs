@@ -14,7 +14,7 @@ use crate::deliveries::{self, Owed, Queues};
 use crate::port::{LogBatch, LogEvent, Unreachable};
 use crate::slots::Live;
 use crate::spans::Tracing;
-use crate::{Engine, Shared, arn, log};
+use crate::{Engine, Error, Result, Shared, arn, log};
 
 /// Where a state machine's log events go, and which.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,14 +82,18 @@ impl deliveries::Destination for Destination {
 }
 
 impl Engine {
-    /// How an execution is to be watched, by its state machine or by the version of it that runs.
-    pub(crate) async fn watched(&self, started: &Started) -> (Option<Arc<Logging>>, Option<Arc<Tracing>>) {
+    /// How an execution is to be watched, by its state machine or by the version of it that runs; not at all where that
+    /// is gone. A store that cannot tell is no such answer: what is owed would be forgotten.
+    pub(crate) async fn watched(&self, started: &Started) -> Result<(Option<Arc<Logging>>, Option<Arc<Tracing>>)> {
         let of = |machine: &StateMachine| (Logging::of(machine), Tracing::of(machine, started));
-        match &started.version {
+        let watched = match &started.version {
             Some(version) => self.version(version).await.map(|version| of(&version.machine)),
             None => self.cached_machine(&started.machine).await.map(|machine| of(&machine)),
+        };
+        match watched {
+            Err(Error::StateMachineDoesNotExist(_) | Error::ResourceNotFound(_)) => Ok((None, None)),
+            watched => watched,
         }
-        .unwrap_or_default()
     }
 
     /// Queues the lines of records of which these events are to be told; `of` whose debt they are.

@@ -128,9 +128,9 @@ impl Engine {
         of: Option<ExecutionKey>,
     ) {
         let Some(spans) = &mut execution.spans else { return };
-        let ended = std::mem::take(&mut spans.ended);
+        let (ended, number) = (std::mem::take(&mut spans.ended), spans.number);
         if self.exports(Some(tracing)) {
-            let of = of.filter(|_| execution.debts.contains_key(&SPANS)).map(|key| (key, execution.events));
+            let of = of.filter(|_| execution.debts.contains_key(&SPANS)).map(|key| (key, number));
             self.queue_spans(tracing, program, execution, causes, &ended, of);
         }
     }
@@ -152,7 +152,8 @@ impl Engine {
 
     /// Pays the debt of an execution that was just loaded, so that all of its spans are there.
     pub(crate) fn export_again(&self, key: ExecutionKey, live: &Live, since: machine::EventId) {
-        let up_to = live.execution.events;
+        // Where nobody folds them any more, the last event will do.
+        let up_to = live.execution.spans.as_ref().map_or(live.execution.events, |spans| spans.number);
         let wanted = live.tracing.as_ref().filter(|tracing| self.exports(Some(tracing)));
         let (Some(tracing), Some(spans)) = (wanted, &live.execution.spans) else {
             return self.tell(key, Input::Delivered { debt: SPANS, up_to });

@@ -71,6 +71,8 @@ pub struct Spans {
     run: Option<Run>,
     open: BTreeMap<FrameId, Open>,
     pub ended: Vec<Span>,
+    /// How many have ended, taken or not.
+    pub number: u64,
 }
 
 /// The execution itself, since it started or was redriven.
@@ -225,6 +227,7 @@ impl Spans {
                 around.failure.clone_from(&open.failure);
             }
         }
+        self.number += 1;
         self.ended.push(Span {
             key: open.key,
             parent: open.parent,
@@ -260,6 +263,7 @@ impl Spans {
             self.close(id, left, now);
         }
         let Some(run) = self.run.take() else { return };
+        self.number += 1;
         self.ended.push(Span {
             key: run.key,
             parent: None,

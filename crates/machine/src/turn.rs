@@ -42,10 +42,10 @@ pub enum Input {
     Settled {
         task: TaskId,
     },
-    /// What was owed under this number ([`LOGS`], [`SPANS`]) up to this event has come to its destination.
+    /// What was owed under this number has come to its destination: of [`LOGS`] up to this event, of [`SPANS`] so many.
     Delivered {
         debt: TaskId,
-        up_to: EventId,
+        up_to: u64,
     },
     /// Nothing new: time has gone on, or the last turn's budget was used up.
     Continue,
@@ -234,13 +234,22 @@ impl<'a> Walk<'a> {
         self.write(FrameId::ROOT, 0, Body::DebtIncurred { task: LOGS, kind: DebtKind::DeliverLogs { since } });
     }
 
+    /// Up to where all would be delivered. Events do not tell it of spans: a hidden record ends some too.
+    fn owed(&self, debt: TaskId) -> u64 {
+        match &self.execution.spans {
+            Some(spans) if debt == SPANS => spans.number,
+            _ => self.execution.events,
+        }
+    }
+
     /// Owes the spans that ended in this turn, unless earlier ones are owed already.
     fn owe_spans(&mut self) {
-        let ended = self.execution.spans.as_ref().is_some_and(|spans| !spans.ended.is_empty());
-        if !self.stamp.owes_spans || !ended || self.execution.debts.contains_key(&SPANS) {
+        if !self.stamp.owes_spans || self.execution.debts.contains_key(&SPANS) {
             return;
         }
-        let since = *self.turn.events_up_to(self.execution.events).start();
+        // Not the turn's first event: a hidden record ends spans too, and then the last event is an earlier turn's.
+        let ended = self.execution.spans.iter().flat_map(|spans| &spans.ended).map(|span| span.ended_by);
+        let Some(since) = ended.min() else { return };
         self.write(FrameId::ROOT, 0, Body::DebtIncurred { task: SPANS, kind: DebtKind::ExportSpans { since } });
     }
 
@@ -311,7 +320,7 @@ impl<'a> Walk<'a> {
             }
             // What has happened since then is still owed.
             Input::Delivered { debt, up_to }
-                if up_to == self.execution.events && self.execution.debts.contains_key(&debt) =>
+                if up_to == self.owed(debt) && self.execution.debts.contains_key(&debt) =>
             {
                 self.write(FrameId::ROOT, 0, Body::Settled { task: debt });
             }

@@ -40,7 +40,7 @@ pub(super) struct Run {
 impl Run {
     pub async fn new(engine: &Engine, started: Started) -> Result<Run> {
         let program = engine.programs.get(engine, started.definition).await?;
-        let (logging, tracing) = engine.watched(&started).await;
+        let (logging, tracing) = engine.watched(&started).await?;
         let execution = Execution::begin(tracing.is_some());
         Ok(Run {
             engine: engine.clone(),
