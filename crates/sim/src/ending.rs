@@ -1,15 +1,17 @@
 //! The end of a run: the faults are over, everybody answers, and time goes on until all that can end has ended. Then
 //! everything that was promised is asked for once more.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use machine::Body;
+use machine::record::DebtKind;
 
 use crate::catalogue;
 use crate::clients::{Operation, describe_named, list_machine, read_history, send, stop_named};
 use crate::express;
 use crate::house;
-use crate::programs::{ACTIVITIES, DEFINITIONS};
+use crate::programs::{ACTIVITIES, DEFINITIONS, TRACED};
 use crate::truth::{How, Log, Outcome, Task};
 use crate::workers;
 use crate::world::{State, World};
@@ -127,7 +129,7 @@ async fn check(world: &Arc<World>) {
         let logs = state.truth.logs.values();
         let unsettled: Vec<String> = logs.filter(|log| !log.is_settled()).map(unsettled).collect();
         let lost = state.model.started.keys().find(|arn| !state.truth.by_arn.contains_key(*arn)).cloned();
-        (unsettled, lost, undone(&state))
+        (unsettled, lost, [undone(&state), untold(&state)].concat())
     };
     world.check(unsettled.is_empty(), || format!("these never end: {unsettled:#?}"));
     world.check(lost.is_none(), || format!("{lost:?} was acknowledged and is gone"));
@@ -155,7 +157,7 @@ fn undone(state: &State) -> Vec<String> {
             }
         }
         for record in &log.records {
-            let Body::DebtIncurred { task, .. } = &record.body else { continue };
+            let Body::DebtIncurred { task, kind: DebtKind::CancelTask } = &record.body else { continue };
             let Some(asked) = state.services.asked.get(&log.tasks[task].tag) else { continue };
             let services = &state.services;
             if services.jobs.contains_key(&asked.key) && !services.cancelled.contains(&asked.key) {
@@ -164,6 +166,29 @@ fn undone(state: &State) -> Vec<String> {
         }
     }
     undone
+}
+
+/// States that were entered and left, and of which the collector has not heard.
+fn untold(state: &State) -> Vec<String> {
+    let mut untold = Vec::new();
+    for log in state.truth.logs.values() {
+        let machine = log.execution.started.as_ref().map(|started| started.machine.clone()).unwrap_or_default();
+        if !TRACED.iter().any(|name| machine.ends_with(&format!(":{name}"))) {
+            continue;
+        }
+        let mut entered: BTreeMap<&str, usize> = BTreeMap::new();
+        for record in log.records.iter().filter(|record| matches!(record.body, Body::StateEntered { .. })) {
+            *entered.entry(&log.program.state(record.state).name).or_default() += 1;
+        }
+        let told = state.services.spans.get(&log.arn);
+        for (name, times) in entered {
+            let spans = told.into_iter().flatten().filter(|(_, of)| *of == name).count();
+            if spans < times {
+                untold.push(format!("{name} of {} was entered {times} times and has {spans} spans", log.arn));
+            }
+        }
+    }
+    untold
 }
 
 /// Nothing is left in the store that would be looked for again.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use engine::api::{CreateStateMachine, MachineType};
 use engine::{Engine, Error};
+use serde_json::json;
 
 use crate::express;
 use crate::life::Life;
 use crate::model::CREATED_WITH;
-use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS, Definition};
+use crate::programs::{ACCOUNT, ACTIVITIES, DEFINITIONS, Definition, TRACED};
 use crate::services::Hands;
 use crate::store::FaultyStore;
 use crate::world::World;
@@ -163,7 +164,7 @@ pub(crate) fn creation(definition: &Definition) -> CreateStateMachine {
         role: CREATED_WITH.into(),
         machine_type: MachineType::Standard,
         logging: None,
-        tracing: None,
+        tracing: TRACED.contains(&definition.name).then(|| json!({"enabled": true})),
         encryption: None,
         tags: Vec::new(),
         publish: None,

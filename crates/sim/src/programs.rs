@@ -13,6 +13,9 @@ pub(crate) const ACTIVITIES: [&str; 2] = ["busy", "patient"];
 /// What other executions start. It is never updated: a child that starts itself would never end.
 pub(crate) const LEAF: &str = "leaf";
 
+/// Whose executions a collector hears of: tokens, regions, jobs, waits.
+pub(crate) const TRACED: [&str; 4] = ["callback", "broken-branches", "items", "job-in-time"];
+
 /// What executions begin with.
 pub(crate) const INPUTS: [&str; 4] = [
     r#"{"n":0,"s":1,"items":[1,2,3]}"#,

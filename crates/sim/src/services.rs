@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use asl::{Pattern, Payload, Target};
 use async_trait::async_trait;
-use engine::port::{Answer, Connector, Followed, Job, TaskRequest, Unreachable};
+use engine::port::{Answer, Connector, Followed, Job, Span, TaskRequest, Unreachable};
 use machine::record::Stage;
 
 use crate::children;
@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub cancelled: BTreeSet<String>,
     /// Tokens that were given away, oldest first.
     pub tokens: Vec<Token>,
+    /// The spans that the collector was told, by execution: their names, and the states that they are of.
+    pub spans: BTreeMap<String, BTreeMap<[u8; 8], String>>,
     /// What is being asked now, by life, tag and question; a start names its service.
     under_way: BTreeSet<(u32, String, String)>,
 }
@@ -306,6 +308,32 @@ impl Connector for Hands {
         let output = Payload::trusted(format!(r#"{{"job":"{key}"}}"#));
         truth.report(&tag, succeeded(output.text()));
         Ok(Followed::Succeeded(output))
+    }
+
+    fn takes_spans(&self) -> bool {
+        true
+    }
+
+    async fn export_spans(&self, spans: &[Span]) -> Result<(), Unreachable> {
+        self.0.go_on().await;
+        let world = self.world();
+        self.pause().await;
+        if self.is_unreachable() {
+            world.saw("service.unreachable to spans");
+            return Err(Unreachable("no route".into()));
+        }
+        world.saw("service.spans");
+        for span in spans {
+            let execution = span.attributes.iter().find(|(name, _)| *name == "aws.step_functions.execution.arn");
+            let execution = execution.and_then(|(_, arn)| arn.as_str()).unwrap_or_default().to_owned();
+            let mut state = world.state();
+            let told = state.services.spans.entry(execution).or_default();
+            let before = told.insert(span.id, span.name.to_string());
+            drop(state);
+            world.check(before.is_none_or(|name| name == *span.name), || format!("two spans have a name: {span:?}"));
+        }
+        self.perhaps_die().await;
+        Ok(())
     }
 
     async fn cancel(&self, job: &Job) -> Result<(), Unreachable> {

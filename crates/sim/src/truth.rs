@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asl::{Kind, Program, Target};
 use machine::codec::{self, Reader};
-use machine::record::Scheduled;
+use machine::record::{DebtKind, Scheduled};
 use machine::{Body, Execution, FrameId, Record, Status, TaskId, Timestamp};
 use store::{Commit, ExecutionKey, ListingChange};
 
@@ -42,6 +42,11 @@ pub(crate) struct Log {
     chunks: u32,
     /// Until when a frame is to wait.
     waits: BTreeMap<FrameId, Timestamp>,
+}
+
+/// What may follow an execution's end.
+fn is_of_debts(body: &Body) -> bool {
+    matches!(body, Body::Settled { .. } | Body::DebtIncurred { kind: DebtKind::ExportSpans { .. }, .. })
 }
 
 /// A task, also when it is over.
@@ -209,7 +214,7 @@ fn take(state: &mut State, key: ExecutionKey, record: Record, life: &Life) -> Re
         }
         // What was waited for is waited for anew.
         log.waits.clear();
-    } else if execution.is_over() && !matches!(record.body, Body::Settled { .. }) {
+    } else if execution.is_over() && !is_of_debts(&record.body) {
         return Err(format!("{} after the end", name(&record.body)));
     }
     if matches!(record.body, Body::ExecutionStarted(_)) != log.records.is_empty() {
