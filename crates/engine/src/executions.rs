@@ -174,16 +174,26 @@ impl Engine {
         if let Some(kept) = self.kept(execution) {
             return Ok(kept.description.clone());
         }
-        let listing = self.listing(execution).await?;
-        let ends = log::load_ends(self, listing.key).await;
-        let description = ends.and_then(|(ends, events)| {
-            describe_ends(&listing, &ends, events)
-                .ok_or_else(|| Error::Internal(format!("the log of {execution} is empty")))
-        });
-        let description = self.unless_gone(execution, listing.key, description).await?;
-        // A commit may have landed that nobody has heard of: what memory does not tell yet is not told from here.
-        let known = self.slots.description_of(listing.key).filter(|_| !self.is_superseded());
-        Ok(known.map_or(description, |known| ExecutionDescription::clone(&known)))
+        let mut wrong = Error::Internal(format!("the log of {execution} is not as its row says"));
+        // Between two reads it may be deleted, or redriven.
+        for _ in 0..LOOKS {
+            let listing = self.listing(execution).await?;
+            let ends = log::load_ends(self, listing.key).await;
+            // A commit may have landed that nobody has heard of: what memory does not tell yet is not told from here.
+            if let Some(known) = self.slots.description_of(listing.key).filter(|_| !self.is_superseded()) {
+                return Ok(ExecutionDescription::clone(&known));
+            }
+            match ends {
+                Ok((ends, events)) => {
+                    if let Some(description) = describe_ends(&listing, &ends, events) {
+                        return Ok(description);
+                    }
+                }
+                Err(error @ Error::Internal(_)) => wrong = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(wrong)
     }
 
     /// What was read of an execution's log; what cannot be read may just have been deleted.
@@ -308,6 +318,9 @@ impl Engine {
         self.store.find(&machine, name).await?.ok_or_else(missing)
     }
 }
+
+/// How often an execution is read that does not agree with its row.
+const LOOKS: usize = 3;
 
 /// Who waits for an execution's end; one that goes away is not remembered.
 struct Watching<'a> {

@@ -15,6 +15,7 @@ use crate::clients::{
 };
 use crate::plan::Plan;
 use crate::programs::{DEFINITIONS, INPUTS};
+use crate::redrive::redrive_named;
 use crate::script::{Fate, Said, Says};
 use crate::services::Token;
 use crate::world::World;
@@ -141,6 +142,27 @@ fn what_is_on_the_disk_and_not_heard_of_is_not_told() {
             assert_eq!((early, late), (Some(Status::Running), Some(Status::Running)));
         },
     );
+}
+
+#[test]
+fn what_is_redriven_while_it_is_read_is_read_again() {
+    let report = tell(
+        |plan| plan.settings.resident_bytes = 1,
+        async |world| {
+            start(&world, "job").await;
+            stop_named(&world, &execution("job"), true).await;
+            world.sleep_ms(1_000).await;
+            world.state().script.slow_reads.push_back(100);
+            let job = execution("job");
+            let redrive = async {
+                world.sleep_ms(50).await;
+                redrive_named(&world, &job, true, None).await;
+            };
+            let (status, ()) = tokio::join!(describe_named(&world, &job, true), redrive);
+            assert_eq!(status, Some(Status::Running));
+        },
+    );
+    assert_eq!(seen(&report, "op.redrive"), 1);
 }
 
 #[test]
