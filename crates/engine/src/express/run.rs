@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use asl::Program;
 use machine::record::{Stage, Started};
-use machine::{Body, Effect, Execution, Failure, Input, Record, Report, Stamp, TaskId, Turn};
+use machine::{Body, Effect, Execution, Failure, Input, Record, Report, Stamp, TaskId, Timestamp, Turn};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::Instant;
 
 use super::shelf::Kept;
 use crate::api::ExpressExecution;
@@ -24,6 +25,8 @@ pub(super) struct Run {
     tracing: Option<Arc<Tracing>>,
     started: Started,
     execution: Execution,
+    /// What the clock showed when it began: it lives in memory and for minutes, so nobody who sets clocks keeps it waiting.
+    began: (Timestamp, Instant),
     /// The first ones and the end, where there are more than are kept.
     records: Vec<Record>,
     /// What flowed through states, in bytes.
@@ -49,6 +52,7 @@ impl Run {
             tracing,
             started,
             execution,
+            began: (engine.clock.now(), Instant::now()),
             records: Vec::new(),
             bytes: 0,
             tasks: JoinSet::new(),
@@ -57,6 +61,11 @@ impl Run {
             more: false,
             again: false,
         })
+    }
+
+    fn now(&self) -> Timestamp {
+        let (at, instant) = self.began;
+        at + i64::try_from(instant.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     pub fn again(self) -> Run {
@@ -93,7 +102,7 @@ impl Run {
 
     /// What happens next: a task is over, or time has gone on.
     async fn wait(&mut self) -> Vec<Input> {
-        let now = self.engine.clock.now();
+        let now = self.now();
         let due = self.with_stamp(|run, stamp| run.execution.next_due(&run.program, stamp)).unwrap_or(now);
         let pause = Duration::from_millis(due.saturating_sub(now).max(0).unsigned_abs());
         let mut inputs = vec![Input::Continue];
@@ -132,7 +141,7 @@ impl Run {
         // Neither callbacks nor jobs are allowed here, so there are no tokens.
         let seal = |_, _| String::new();
         let stamp = Stamp {
-            at: engine.clock.now(),
+            at: self.now(),
             seed: engine.seed(),
             seal: &seal,
             beats: &beats,
@@ -180,7 +189,7 @@ impl Run {
         let failure =
             Failure::new("States.Runtime", "An internal error ended the execution; the server's log has the reason.");
         let record = Record {
-            at: self.engine.clock.now(),
+            at: self.now(),
             frame: machine::FrameId::ROOT,
             state: self.program.scope(Program::ROOT).start_at,
             previous: self.execution.events,
