@@ -68,6 +68,11 @@ impl<D: Destination> Queues<D> {
         self.0.lock().expect("no panic while held")
     }
 
+    /// What an execution owed when it was loaded is not queued here.
+    pub fn turn_away(&self, key: ExecutionKey) {
+        self.lock().short.insert(key);
+    }
+
     /// All that an execution owes is about to be queued.
     pub fn forgive(&self, key: ExecutionKey) {
         self.lock().short.remove(&key);

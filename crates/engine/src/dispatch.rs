@@ -177,6 +177,9 @@ impl Engine {
             }
         }
         if is_stopping {
+            // What its turns here deliver is not all that it owes.
+            self.spans.turn_away(key);
+            self.logs.turn_away(key);
             return;
         }
         for task in live.execution.debts.keys() {
