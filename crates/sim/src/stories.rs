@@ -347,6 +347,32 @@ fn who_is_being_shut_down_leaves_no_work_of_what_it_stops() {
 }
 
 #[test]
+fn who_is_being_shut_down_settles_no_debt_that_it_has_not_paid() {
+    // The end of one iteration is not heard of, so its span is owed when the execution is loaded to be stopped.
+    let report = tell(
+        |_| {},
+        async |world| {
+            start(&world, "items").await;
+            let token = workers::poll(&world, "busy", 1, 1_000).await.expect("there is work");
+            fates(&world, [(Fate::ErrorAfter, 100)]);
+            let (_, engine) = world.owner().expect("one lives");
+            let shut_down = async {
+                world.sleep_ms(50).await;
+                engine.shutdown().await;
+            };
+            let stop = async {
+                world.sleep_ms(150).await;
+                stop_named(&world, &execution("items"), true).await;
+                world.sleep_ms(100).await;
+            };
+            tokio::join!(send(&world, &token, Operation::Success), shut_down, stop);
+            kill_owner(&world);
+        },
+    );
+    assert_eq!((seen(&report, "record.IterationSucceeded"), seen(&report, "record.ExecutionAborted")), (1, 1));
+}
+
+#[test]
 fn an_execution_that_cannot_be_read_is_looked_for_again() {
     let report = tell(
         |_| {},
