@@ -143,7 +143,7 @@ impl Engine {
                 pause = PAUSES.0;
             }
             for (key, up_to) in settled {
-                self.tell(key, Input::Delivered { debt: D::DEBT, up_to });
+                self.settle(key, Input::Delivered { debt: D::DEBT, up_to });
             }
         }
     }

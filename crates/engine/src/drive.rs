@@ -344,10 +344,18 @@ impl Engine {
     /// Loads an execution again after a while, so that what its log asks for is not forgotten. Each time that this does
     /// not help it takes longer.
     fn look_again(&self, slot: &Slot) {
-        const PAUSE: Duration = Duration::from_millis(500);
-        const DOUBLINGS: u32 = 6;
-        let pause = PAUSE * 2_u32.pow(slot.lost().min(DOUBLINGS));
-        self.look_after_a_pause(slot.key, pause);
+        self.look_after_a_pause(slot.key, pause_after(slot.lost()));
+    }
+
+    /// A debt has been paid. Where that cannot be written, the execution is loaded anew and pays once more, so it is told
+    /// of it ever more slowly.
+    pub(crate) fn settle(&self, key: ExecutionKey, delivered: Input) {
+        let Some(lost) = self.slots.lost(key).checked_sub(1) else { return self.tell(key, delivered) };
+        let engine = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause_after(lost)).await;
+            engine.tell(key, delivered);
+        });
     }
 
     pub(crate) fn look_after_a_pause(&self, key: ExecutionKey, pause: Duration) {
@@ -357,6 +365,13 @@ impl Engine {
             engine.tell(key, Input::Continue);
         });
     }
+}
+
+/// After a commit was lost, and so many before it in a row.
+fn pause_after(lost: u32) -> Duration {
+    const PAUSE: Duration = Duration::from_millis(500);
+    const DOUBLINGS: u32 = 6;
+    PAUSE * 2_u32.pow(lost.min(DOUBLINGS))
 }
 
 /// Held by who drives a slot. A panic outside of a turn must not leave the slot without a driver and full of mail.

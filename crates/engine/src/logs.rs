@@ -123,7 +123,7 @@ impl Engine {
         let up_to = execution.events;
         let (Some(logging), Some(started)) = (live.logging.clone(), execution.started.clone()) else {
             // The configuration is gone, and nobody wants them any more.
-            return self.tell(key, Input::Delivered { debt: LOGS, up_to });
+            return self.settle(key, Input::Delivered { debt: LOGS, up_to });
         };
         let (engine, program) = (self.clone(), live.program.clone());
         tokio::spawn(async move {

@@ -213,6 +213,11 @@ impl Slots {
         self.lock().by_arn.get(arn).copied()
     }
 
+    /// How many commits of an execution were lost in a row.
+    pub fn lost(&self, key: ExecutionKey) -> u32 {
+        self.lock().slot(&key).map_or(0, |slot| slot.lock().lost)
+    }
+
     /// What a task was asked, where its execution is in memory and at rest.
     pub fn task_parameters(&self, key: ExecutionKey, task: TaskId) -> Option<Payload> {
         let maps = self.lock();

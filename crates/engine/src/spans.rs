@@ -156,7 +156,7 @@ impl Engine {
         let up_to = live.execution.spans.as_ref().map_or(live.execution.events, |spans| spans.number);
         let wanted = live.tracing.as_ref().filter(|tracing| self.exports(Some(tracing)));
         let (Some(tracing), Some(spans)) = (wanted, &live.execution.spans) else {
-            return self.tell(key, Input::Delivered { debt: SPANS, up_to });
+            return self.settle(key, Input::Delivered { debt: SPANS, up_to });
         };
         let owed: Vec<Span> = spans.ended.iter().filter(|span| span.ended_by >= since).cloned().collect();
         self.spans.forgive(key);
