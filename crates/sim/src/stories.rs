@@ -73,6 +73,24 @@ fn kill_owner(world: &World) {
     house::kill(world, &life);
 }
 
+/// Something is asked whose commit lands unheard; meanwhile the process is being shut down, and is then asked to stop the
+/// execution, which it must load for that.
+async fn stop_while_shut_down(world: &World, machine: &str, known: bool, asked: impl Future<Output = bool>) {
+    fates(world, [(Fate::ErrorAfter, 100)]);
+    let (_, engine) = world.owner().expect("one lives");
+    let shut_down = async {
+        world.sleep_ms(50).await;
+        engine.shutdown().await;
+    };
+    let stop = async {
+        world.sleep_ms(150).await;
+        stop_named(world, &execution(machine), known).await;
+        world.sleep_ms(100).await;
+    };
+    tokio::join!(asked, shut_down, stop);
+    kill_owner(world);
+}
+
 #[test]
 fn a_start_of_unknown_fate_goes_on() {
     let report = tell(
@@ -329,18 +347,7 @@ fn who_is_being_shut_down_leaves_no_work_of_what_it_stops() {
     let report = tell(
         |_| {},
         async |world| {
-            fates(&world, [(Fate::ErrorAfter, 100)]);
-            let (_, engine) = world.owner().expect("one lives");
-            let shut_down = async {
-                world.sleep_ms(50).await;
-                engine.shutdown().await;
-            };
-            let stop = async {
-                world.sleep_ms(150).await;
-                stop_named(&world, &execution("patient-work"), false).await;
-            };
-            tokio::join!(start(&world, "patient-work"), shut_down, stop);
-            kill_owner(&world);
+            stop_while_shut_down(&world, "patient-work", false, start(&world, "patient-work")).await;
         },
     );
     assert_eq!(seen(&report, "record.ExecutionAborted"), 1);
@@ -354,19 +361,7 @@ fn who_is_being_shut_down_settles_no_debt_that_it_has_not_paid() {
         async |world| {
             start(&world, "items").await;
             let token = workers::poll(&world, "busy", 1, 1_000).await.expect("there is work");
-            fates(&world, [(Fate::ErrorAfter, 100)]);
-            let (_, engine) = world.owner().expect("one lives");
-            let shut_down = async {
-                world.sleep_ms(50).await;
-                engine.shutdown().await;
-            };
-            let stop = async {
-                world.sleep_ms(150).await;
-                stop_named(&world, &execution("items"), true).await;
-                world.sleep_ms(100).await;
-            };
-            tokio::join!(send(&world, &token, Operation::Success), shut_down, stop);
-            kill_owner(&world);
+            stop_while_shut_down(&world, "items", true, send(&world, &token, Operation::Success)).await;
         },
     );
     assert_eq!((seen(&report, "record.IterationSucceeded"), seen(&report, "record.ExecutionAborted")), (1, 1));

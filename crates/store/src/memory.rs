@@ -50,9 +50,13 @@ struct Tables {
 }
 
 impl Tables {
+    fn owns(&self, fence: &Fence) -> bool {
+        self.epochs.get(&fence.shard) == Some(&fence.epoch)
+    }
+
     fn commit(&mut self, fence: Fence, commit: Commit) -> Outcome {
         let key = commit.key;
-        if fence.shard != key.shard || self.epochs.get(&fence.shard) != Some(&fence.epoch) {
+        if fence.shard != key.shard || !self.owns(&fence) {
             return Outcome::Fenced;
         }
         if matches!(commit.listing, Some(ListingChange::Redrive { .. })) && !self.listings.contains_key(&key) {
@@ -198,7 +202,7 @@ impl Store for MemoryStore {
     }
 
     async fn owns(&self, fence: &Fence) -> Result<bool> {
-        Ok(self.tables().epochs.get(&fence.shard) == Some(&fence.epoch))
+        Ok(self.tables().owns(fence))
     }
 
     async fn commit(&self, turns: Vec<(Fence, Commit)>) -> Result<Vec<Outcome>> {
